@@ -1,0 +1,201 @@
+"""The contract between training and serving: what an export promises, and where its files stand.
+
+An export is a folder ``models/<name>/<version>/``. The folder's path says the model's name and
+version; everything else needed to serve it is in this manifest and the files beside it::
+
+    saved_model.pb  variables/  assets/  fingerprint.pb    the SavedModel
+    assets.extra/manifest.json                             this
+    assets.extra/golden.npz                                inputs and the trained model's outputs
+    assets.extra/openvino/<signature>.xml|.bin             the signature converted for CPUs
+    assets.extra/keras/model.keras                         the Keras model, to train further
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+
+Task = Literal["classify", "infer"]
+"""What a signature does: `classify` turns images into probabilities, `infer` tensors into tensors."""
+
+Fit = Literal["stretch", "pad", "center-crop", "mnist"]
+"""How a picture of any size becomes the model's size.
+
+- `stretch`: resized to exactly the size, its aspect given up.
+- `pad`: resized to fit inside, centred, the rest filled with `ImageInput.padding`.
+- `center-crop`: resized to cover, centred, the overhang cut off.
+- `mnist`: the ink is found, made light on dark, scaled into 20×20 keeping its aspect and centred
+  by mass in 28×28, as LeCun et al. made the set.
+"""
+
+Resample = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
+"""Pillow's resampling filters."""
+
+DType = Literal[
+    "bool",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "float16",
+    "bfloat16",
+    "float32",
+    "float64",
+    "string",
+]
+
+MODEL_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+"""A model's name: the folder that holds its versions, and a part of URLs."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class TensorSpec(_Frozen):
+    """The type and shape of one input or output."""
+
+    dtype: DType
+    shape: tuple[int | None, ...] | None
+    """Sizes by axis, the batch first; None where any size will do; None for an unknown rank."""
+
+
+class Signature(_Frozen):
+    """One function of the SavedModel."""
+
+    task: Task
+    inputs: dict[str, TensorSpec]
+    outputs: dict[str, TensorSpec]
+
+
+class ImageInput(_Frozen):
+    """How the service turns a file into the model's pixels: uint8 (height, width, channels), 0–255."""
+
+    height: PositiveInt
+    """Pixels."""
+    width: PositiveInt
+    """Pixels."""
+    channels: Literal[1, 3]
+    """1 for greyscale (ITU-R 601 luma), 3 for RGB."""
+    fit: Fit = "stretch"
+    resample: Resample = "bilinear"
+    """The filter used to resize, the same in training."""
+    padding: Annotated[int, Field(ge=0, le=255)] = 0
+    """The value that fills the rest of the picture under the fit `pad`, in every channel."""
+
+    @model_validator(mode="after")
+    def _mnist_is_one_size(self) -> Self:
+        if self.fit == "mnist" and (self.height, self.width, self.channels) != (28, 28, 1):
+            raise ValueError(
+                f"the fit 'mnist' makes 28×28×1 pixels; this input is "
+                f"{self.height}×{self.width}×{self.channels}: choose another fit"
+            )
+        return self
+
+
+class Tolerance(_Frozen):
+    """The largest absolute difference from the goldens that a precision may show."""
+
+    float32: PositiveFloat = 1e-4
+    bfloat16: PositiveFloat = 2e-2
+
+
+class Manifest(_Frozen):
+    """What an export promises."""
+
+    format: Literal[1] = 1
+    """The version of this file's layout."""
+    description: str = ""
+    """One sentence for people who choose a model."""
+    signatures: dict[str, Signature]
+    """By name, the most used first."""
+    image: ImageInput | None = None
+    """How pictures become the input of `classify`; None where only tensors go in."""
+    labels: tuple[str, ...] | None = None
+    """The class names, in the order of the probabilities."""
+    tolerance: Tolerance = Tolerance()
+    metrics: dict[str, float] = {}
+    """What was measured when it was trained, such as `test_accuracy` (0–1)."""
+    provenance: dict[str, str | int | float | bool | None] = {}
+    """How it was made: recipe, seed, knobs, versions, time."""
+    license: str | None = None
+    """An SPDX identifier, or a sentence."""
+
+    @model_validator(mode="after")
+    def _classifies_pictures(self) -> Self:
+        for name, signature in self.signatures.items():
+            if signature.task == "classify":
+                self._check_classifier(name, signature)
+        return self
+
+    def _check_classifier(self, name: str, signature: Signature) -> None:
+        if self.image is None:
+            raise ValueError(f"signature {name!r} classifies images, but 'image' is missing")
+        if self.labels is None:
+            raise ValueError(f"signature {name!r} classifies, but 'labels' is missing")
+        size = (None, self.image.height, self.image.width, self.image.channels)
+        pixels = TensorSpec(dtype="uint8", shape=size)
+        if signature.inputs != {"images": pixels}:
+            raise ValueError(
+                f"signature {name!r} classifies, so its one input is 'images' uint8 {size}; "
+                f"got {signature.inputs}"
+            )
+        scores = TensorSpec(dtype="float32", shape=(None, len(self.labels)))
+        if signature.outputs != {"probabilities": scores}:
+            raise ValueError(
+                f"signature {name!r} has {len(self.labels)} labels, so its one output is "
+                f"'probabilities' float32 {scores.shape}; got {signature.outputs}"
+            )
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """What the model does, each task once."""
+        return tuple(dict.fromkeys(signature.task for signature in self.signatures.values()))
+
+    def signature_for(self, task: Task) -> str | None:
+        """The name of the first signature that does `task`, or None."""
+        names = (name for name, signature in self.signatures.items() if signature.task == task)
+        return next(names, None)
+
+    @classmethod
+    def read(cls, export: Path) -> Manifest:
+        """Read the manifest of the export in the folder `export`.
+
+        Raises:
+            FileNotFoundError: the folder holds no manifest.
+            pydantic.ValidationError: it does not say what it must.
+        """
+        return cls.model_validate_json(manifest_path(export).read_bytes())
+
+    def write(self, export: Path) -> None:
+        """Write the manifest into the folder `export`."""
+        path = manifest_path(export)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def manifest_path(export: Path) -> Path:
+    """Where an export's manifest stands."""
+    return export / "assets.extra" / "manifest.json"
+
+
+def golden_path(export: Path) -> Path:
+    """Where an export's goldens stand: arrays named ``<signature>/inputs|outputs/<tensor>``."""
+    return export / "assets.extra" / "golden.npz"
+
+
+def openvino_path(export: Path, signature: str) -> Path:
+    """Where a signature's OpenVINO conversion stands; its weights stand beside it in a .bin."""
+    return export / "assets.extra" / "openvino" / f"{signature}.xml"
+
+
+def keras_path(export: Path) -> Path:
+    """Where the Keras model stands."""
+    return export / "assets.extra" / "keras" / "model.keras"
