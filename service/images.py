@@ -1,7 +1,8 @@
 """Picture files: bytes → an upright picture → the model's pixels.
 
-A file is judged by its header before anything of its size is allocated (`service.headers`). Formats outside `FORMATS` are refused: some of Pillow's readers
-start programs (EPS) or read other files, and each one is a surface to attack.
+A file is judged by its header before anything of its size is allocated (`service.headers`).
+Formats outside `FORMATS` are refused: some of Pillow's readers start programs (EPS) or read other
+files, and each one is a surface to attack.
 
 Each picture belongs to one thread; different pictures decode at once, and Pillow lets the
 interpreter go while it decodes and resizes.
@@ -31,7 +32,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from service import fits
+from service import fits, headers
 from service.errors import InputTooLarge, InvalidImage, ServiceError
 from service.manifest import ImageInput
 
