@@ -19,7 +19,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
 Task = Literal["classify", "infer"]
-"""What a signature does: `classify` turns images into probabilities, `infer` tensors into tensors."""
+"""What a signature does: `classify` makes probabilities of images, `infer` tensors of tensors."""
 
 Fit = Literal["stretch", "pad", "center-crop", "mnist"]
 """How a picture of any size becomes the model's size.
@@ -76,7 +76,7 @@ class Signature(_Frozen):
 
 
 class ImageInput(_Frozen):
-    """How the service turns a file into the model's pixels: uint8 (height, width, channels), 0–255."""
+    """How a file becomes the model's pixels: uint8 (height, width, channels), 0–255."""
 
     height: PositiveInt
     """Pixels."""

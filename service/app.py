@@ -1,0 +1,105 @@
+"""The composition root: settings → engine → protocols, as one ASGI application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Final
+
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from service import protocols
+from service.engine import Engine
+from service.protocols._envelope import EnvelopeRoute, request_id_of
+from service.protocols._openai_error import envelope
+from service.settings import Settings
+from service.version import __version__
+
+_DESCRIPTION: Final = """
+Keras models over HTTP. Send a picture, get its classes:
+
+    curl -F image=@digit.png http://127.0.0.1:8000/v1/classify?model=mnist-lenet5
+
+`GET /v1/models` lists what is served, `GET /health/ready` says whether it is proven.
+"""
+
+
+def create_app(settings: Settings) -> ASGIApp:
+    """The service as an ASGI application; models load when it starts up."""
+    engine = Engine(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await engine.start()
+        yield
+        await engine.close()
+
+    app = FastAPIOffline(
+        title="Lutrin",
+        version=__version__,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        root_path=settings.root_path,
+    )
+    app.state.settings = settings
+    app.state.engine = engine
+    app.add_exception_handler(HTTPException, _speak_http_error)
+    app.add_route("/", _to_documentation, include_in_schema=False)
+    routers = protocols.routers()
+    for router in routers:
+        app.include_router(router)
+    routes = [route for router in routers for route in router.routes]
+    return Shortcut(app, [route for route in routes if isinstance(route, EnvelopeRoute)])
+
+
+class Shortcut:
+    """Finds the routes without path parameters in a dict, before the application walks its list.
+
+    The application's middleware and route list cost more than a small model's answer.
+    """
+
+    def __init__(self, app: FastAPI, routes: list[EnvelopeRoute]) -> None:
+        self._app = app
+        self._root_path = app.root_path
+        self._routes = {
+            (method, self._root_path + route.path): route
+            for route in routes
+            if "{" not in route.path
+            for method in route.methods or ()
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one connection."""
+        if scope["type"] == "http":
+            path = scope["path"]
+            route = self._routes.get((scope["method"], path))
+            if route is not None:
+                scope["app"] = self._app
+                await route.handle(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+async def _to_documentation(request: Request) -> Response:
+    return RedirectResponse(f"{request.scope.get('root_path', '')}/docs")
+
+
+async def _speak_http_error(request: Request, error: Exception) -> Response:
+    """Unknown paths and wrong verbs, in the envelope of our own routes."""
+    assert isinstance(error, HTTPException)  # noqa: S101 — registered for this class alone
+    messages = {
+        404: f"there is no {request.url.path}; see /docs for what there is",
+        405: f"{request.url.path} does not take {request.method}",
+    }
+    message = messages.get(error.status_code, error.detail)
+    code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
+    request_id = request_id_of(request)
+    body = envelope(message, error.status_code, code, None, request_id)
+    headers = {**(error.headers or {}), "x-request-id": request_id}
+    return Response(body, error.status_code, headers, media_type="application/json")

@@ -1,0 +1,90 @@
+"""Pictures to class probabilities, in batches of sizes that the runtime has seen before."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.errors import ServiceError
+from service.images import Picture
+from service.manifest import ImageInput
+from service.runtimes import Function
+
+Pixels = NDArray[np.uint8]
+Probabilities = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One class and its score."""
+
+    label: str
+    index: int
+    score: float
+    """The model's probability, 0–1."""
+
+
+class Classifier:
+    """A `classify` signature on one device."""
+
+    def __init__(self, function: Function, image: ImageInput, max_batch_size: int) -> None:
+        self._function = function
+        self._image = image
+        self._sizes = batch_sizes(max_batch_size)
+
+    def warm(self) -> None:
+        """Run every batch size once, so that no caller waits for the runtime's preparations."""
+        for size in self._sizes:
+            self._function({"images": self._blank(size)})
+
+    def __call__(self, rows: Sequence[Picture | Pixels]) -> list[Probabilities | Exception]:
+        """Classify a batch of at most `max_batch_size` pictures, decoded already or not.
+
+        A picture that cannot be decoded gets its error in its place; the others get
+        float32 (K,) probabilities.
+        """
+        answers: list[Any] = [None] * len(rows)
+        images = self._blank(self._sizes[bisect_left(self._sizes, len(rows))])
+        taken: list[int] = []
+        for index, row in enumerate(rows):
+            try:
+                pixels = row.decode(self._image) if isinstance(row, Picture) else row
+            except ServiceError as error:
+                answers[index] = error
+            else:
+                images[len(taken)] = pixels
+                taken.append(index)
+        if taken:
+            probabilities = self._function({"images": images})["probabilities"]
+            for position, index in enumerate(taken):
+                answers[index] = probabilities[position]
+        return answers
+
+    def _blank(self, size: int) -> Pixels:
+        image = self._image
+        return np.zeros((size, image.height, image.width, image.channels), np.uint8)
+
+
+def batch_sizes(largest: int) -> tuple[int, ...]:
+    """The batch sizes in use: 1, 2, 3, 4, 6, 8, 12, 16, … up to `largest`.
+
+    A runtime prepares itself anew for each size it meets, which costs 2–10 usual runs; a third of
+    padding at most costs less.
+    """
+    powers = [2**exponent for exponent in range(largest.bit_length())]
+    between = [3 * 2**exponent for exponent in range(largest.bit_length())]
+    return tuple(sorted({size for size in [*powers, *between] if size < largest} | {largest}))
+
+
+def top(probabilities: Probabilities, labels: Sequence[str], count: int) -> list[Prediction]:
+    """The `count` best classes, the best first, ties in the order of the labels."""
+    order = np.argsort(-probabilities, kind="stable")[:count].tolist()
+    scores = probabilities[order].tolist()
+    return [
+        Prediction(labels[index], index, score) for index, score in zip(order, scores, strict=True)
+    ]

@@ -1,0 +1,34 @@
+"""What the service counts about itself, named once, for Prometheus."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram
+
+REQUESTS: Final = Counter(
+    "lutrin_requests", "Answers given, by route and HTTP status.", ["route", "status"]
+)
+REQUEST_SECONDS: Final = Histogram(
+    "lutrin_request_seconds",
+    "Time from a request's arrival to its answer, in seconds.",
+    ["route"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+BATCH_ROWS: Final = Histogram(
+    "lutrin_batch_rows",
+    "Rows of each inference, by model.",
+    ["model", "version"],
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128),
+)
+QUEUED_ROWS: Final = Gauge(
+    "lutrin_queued_rows", "Rows that wait for a model.", ["model", "version"]
+)
+MODEL_READY: Final = Gauge(
+    "lutrin_model_ready", "1 when the model reproduced its goldens, else 0.", ["model", "version"]
+)
+GOLDEN_ERROR: Final = Gauge(
+    "lutrin_golden_error",
+    "The largest absolute difference from the goldens when it was loaded.",
+    ["model", "version"],
+)

@@ -1,0 +1,142 @@
+"""A route class that calls its endpoint directly and speaks every error in its protocol's shape.
+
+FastAPI documents these routes but does not stand in their way: its work on each request costs more
+than a small model's answer. So an endpoint takes the `Request` and gives a `Response`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+import uuid
+from abc import abstractmethod
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, ClassVar, Final, TypeVar
+
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from service import metrics
+from service.errors import ServiceError
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_REQUEST_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
+_PATIENCE_S: Final = 0.05
+"""Only an answer slower than this is worth watching whether its caller is still there."""
+
+
+class EnvelopeRoute(APIRoute):
+    """A route of one protocol; a subclass says its statuses and the shape of its errors."""
+
+    statuses: ClassVar[Mapping[type[ServiceError], int]]
+    """By kind of error; a kind not listed has the status of its nearest parent."""
+
+    @classmethod
+    @abstractmethod
+    def body(cls, error: ServiceError, status: int, request_id: str) -> bytes:
+        """An error as the protocol's JSON."""
+
+    @classmethod
+    def status(cls, error: ServiceError) -> int:
+        """The HTTP status of an error in this protocol."""
+        return next(cls.statuses[kind] for kind in type(error).__mro__ if kind in cls.statuses)
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        self._seconds = metrics.REQUEST_SECONDS.labels(path)
+        self._counts: dict[int, Any] = {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request whose path is this route's."""
+        if scope["method"] not in (self.methods or ()):
+            raise HTTPException(405, headers={"Allow": ", ".join(sorted(self.methods or ()))})
+        started = time.perf_counter()
+        request = Request(scope, receive)
+        request_id = scope["request_id"] = request_id_of(request)
+        try:
+            response: Response = await self.endpoint(request)
+        except ServiceError as error:
+            response = self.refuse(error, request_id)
+        except ClientDisconnect:
+            return
+        except Exception:
+            logger.exception("%s failed", self.path, extra={"request_id": request_id})
+            response = self.refuse(ServiceError(UNEXPECTED), request_id)
+        response.raw_headers.append((b"x-request-id", request_id.encode()))
+        await response(scope, receive, send)
+        self._seconds.observe(time.perf_counter() - started)
+        self._count(response.status_code)
+
+    @classmethod
+    def refuse(cls, error: ServiceError, request_id: str) -> Response:
+        """The response that speaks an error."""
+        status = cls.status(error)
+        headers = {"retry-after": "1"} if status in (429, 503) else None
+        body = cls.body(error, status, request_id)
+        return Response(body, status, headers, media_type="application/json")
+
+    def _count(self, status: int) -> None:
+        if status not in self._counts:
+            self._counts[status] = metrics.REQUESTS.labels(self.path, status)
+        self._counts[status].inc()
+
+
+UNEXPECTED: Final = "something went wrong in the service; its log has the reason by this request id"
+
+
+def request_id_of(request: Request) -> str:
+    """The caller's `X-Request-ID` where it sent a sound one, else a new one."""
+    given = request.headers.get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Await `work`, but give it up when the caller hangs up. The body must have been read.
+
+    Raises:
+        ClientDisconnect: the caller is gone.
+    """
+    task = asyncio.current_task()
+    departure = _Departure(request.receive, task)
+    timer = asyncio.get_running_loop().call_later(_PATIENCE_S, departure.watch)
+    try:
+        return await work
+    except asyncio.CancelledError:
+        if departure.happened and task is not None:
+            task.uncancel()
+            raise ClientDisconnect from None
+        raise
+    finally:
+        timer.cancel()
+        departure.close()
+
+
+class _Departure:
+    """Waits for the caller to hang up, and cancels the task that works for it."""
+
+    def __init__(self, receive: Receive, task: asyncio.Task[Any] | None) -> None:
+        self.happened = False
+        self._receive = receive
+        self._task = task
+        self._watching: asyncio.Task[None] | None = None
+
+    def watch(self) -> None:
+        self._watching = asyncio.create_task(self._wait())
+
+    def close(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+
+    async def _wait(self) -> None:
+        message = await self._receive()
+        if message["type"] == "http.disconnect" and self._task is not None:
+            self.happened = True
+            self._task.cancel()

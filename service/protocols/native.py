@@ -1,0 +1,145 @@
+"""Our own, plainest routes: pictures in any form in, labels out; and the list of models."""
+
+from __future__ import annotations
+
+from typing import Any, Final, cast
+
+import orjson
+from fastapi import APIRouter
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.engine import Engine
+from service.model import Model
+from service.protocols._envelope import while_connected
+from service.protocols._openai_error import OpenAIErrorRoute
+from service.protocols._uploads import ClassifyRequest, read_upload
+from service.settings import Settings
+
+router: Final = APIRouter(route_class=OpenAIErrorRoute)
+
+
+class PredictionReply(BaseModel):
+    """One class and its score, a probability from 0 to 1."""
+
+    label: str
+    index: int
+    score: float
+
+
+class PictureReply(BaseModel):
+    """The best classes of one picture, scores descending."""
+
+    predictions: list[PredictionReply]
+
+
+class ClassifyReply(BaseModel):
+    """One result for each picture, in the order sent, and the model that gave them."""
+
+    model: str
+    version: int
+    results: list[PictureReply]
+
+
+class ErrorReply(BaseModel):
+    """What went wrong and how to mend it."""
+
+    error: dict[str, str | None]
+
+
+_FILE: Final = {"type": "string", "format": "binary"}
+_OPTIONS: Final = {
+    name: schema
+    for name, schema in ClassifyRequest.model_json_schema()["properties"].items()
+    if name != "images"
+}
+_CLASSIFY_DOCUMENT: Final[dict[str, Any]] = {
+    "parameters": [
+        {"name": name, "in": "query", "schema": schema, "description": schema["description"]}
+        for name, schema in _OPTIONS.items()
+    ],
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["image"],
+                    "properties": {"image": {"type": "array", "items": _FILE}} | _OPTIONS,
+                }
+            },
+            "image/png": {"schema": _FILE},
+            "image/jpeg": {"schema": _FILE},
+            "application/json": {"schema": ClassifyRequest.model_json_schema()},
+        },
+    },
+}
+_ERRORS: Final[dict[int | str, dict[str, Any]]] = {
+    400: {"model": ErrorReply, "description": "Something in the request cannot be used"},
+    404: {"model": ErrorReply, "description": "No such model or version"},
+    413: {"model": ErrorReply, "description": "A limit of the service was passed"},
+    415: {"model": ErrorReply, "description": "The content type or image format is not read"},
+    429: {"model": ErrorReply, "description": "The model's queue is full"},
+    503: {"model": ErrorReply, "description": "The model is not ready"},
+    504: {"model": ErrorReply, "description": "No answer within the time allowed"},
+}
+
+
+@router.post(
+    "/v1/classify",
+    summary="Classify pictures",
+    response_model=ClassifyReply,
+    responses=_ERRORS,
+    openapi_extra=_CLASSIFY_DOCUMENT,
+)
+async def classify(request: Request) -> Response:
+    """Classify one or many pictures.
+
+    Send a picture as the body (`curl --data-binary @digit.png -H 'Content-Type: image/png'`),
+    a form with repeated fields `image` (`curl -F image=@digit.png`), or JSON with base64.
+    """
+    state = request.app.state
+    settings, engine = cast(Settings, state.settings), cast(Engine, state.engine)
+    files, options = await read_upload(request, settings)
+    answer = await while_connected(
+        request,
+        engine.classify(files, model=options.model, version=options.version, top_k=options.top_k),
+    )
+    results = [{"predictions": predictions} for predictions in answer.results]
+    reply = {"model": answer.model, "version": answer.version, "results": results}
+    return Response(orjson.dumps(reply), media_type="application/json")
+
+
+@router.get("/v1/models", summary="List the models", response_model=dict[str, Any])
+async def models(request: Request) -> Response:
+    """Every model in OpenAI's list shape, with what it takes, where it runs and its proof."""
+    engine = cast(Engine, request.app.state.engine)
+    reply = {"object": "list", "data": [_describe(model) for model in engine.models]}
+    return Response(orjson.dumps(reply), media_type="application/json")
+
+
+def _describe(model: Model) -> dict[str, Any]:
+    loaded, manifest = model.loaded, model.manifest
+    return {
+        "id": model.export.name,
+        "object": "model",
+        "created": int(model.ready_at or 0),
+        "owned_by": "lutrin",
+        "version": model.export.version,
+        "state": model.state,
+        "reason": model.reason,
+        "description": manifest.description if manifest else None,
+        "tasks": manifest.tasks if manifest else None,
+        "labels": len(manifest.labels) if manifest and manifest.labels else None,
+        "input": manifest.image.model_dump() if manifest and manifest.image else None,
+        "signatures": {
+            name: signature.model_dump() for name, signature in manifest.signatures.items()
+        }
+        if manifest
+        else None,
+        "runtime": loaded.runtime if loaded else None,
+        "device": ",".join(map(str, loaded.devices)) if loaded else None,
+        "precision": loaded.precision if loaded else None,
+        "golden_error": loaded.golden_error if loaded else None,
+    }

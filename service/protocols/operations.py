@@ -1,0 +1,42 @@
+"""What operators and orchestrators ask: is it alive, is it ready, what does it count."""
+
+from __future__ import annotations
+
+from typing import Any, Final, cast
+
+import orjson
+from fastapi import APIRouter
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.engine import Engine
+from service.protocols._openai_error import OpenAIErrorRoute
+from service.version import __version__
+
+router: Final = APIRouter(route_class=OpenAIErrorRoute)
+
+
+@router.get("/health/live", summary="Is the process alive?", response_model=dict[str, Any])
+@router.get("/livez", include_in_schema=False)
+async def live(request: Request) -> Response:
+    """200 as long as the event loop answers; a model that failed does not make it 503."""
+    return _json({"live": True, "version": __version__})
+
+
+@router.get("/health/ready", summary="Can it answer?", response_model=dict[str, Any])
+@router.get("/readyz", include_in_schema=False)
+async def ready(request: Request) -> Response:
+    """200 when every required model reproduced its goldens, else 503 with what is missing."""
+    missing = cast(Engine, request.app.state.engine).missing()
+    return _json({"ready": not missing, "missing": missing}, 503 if missing else 200)
+
+
+@router.get("/metrics", summary="Counters for Prometheus")
+async def metrics(request: Request) -> Response:
+    """The service's counters in Prometheus' text format."""
+    return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
+
+
+def _json(content: dict[str, Any], status: int = 200) -> Response:
+    return Response(orjson.dumps(content), status, media_type="application/json")

@@ -1,0 +1,136 @@
+"""Every knob of the service: from the environment, `.env` or flags of `python -m service`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import model_validator as validate_together
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service import devices
+
+RuntimeChoice = Literal["auto", "tensorflow", "openvino"]
+PrecisionChoice = Literal["auto", "float32", "bfloat16"]
+
+
+def _known_devices(text: str) -> str:
+    if text != "auto":
+        devices.parse(text)
+    return text
+
+
+def _url_prefix(text: str) -> str:
+    if text and not text.startswith("/"):
+        raise ValueError(f"a path prefix starts with '/', such as '/lutrin'; got {text!r}")
+    return text.rstrip("/")
+
+
+DeviceChoice = Annotated[str, AfterValidator(_known_devices)]
+
+
+class ModelOptions(BaseModel):
+    """How to run one model; what is left out is taken from the settings of the same name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    runtime: RuntimeChoice | None = None
+    device: DeviceChoice | None = None
+    precision: PrecisionChoice | None = None
+
+
+class RunOptions(BaseModel):
+    """How to run a model, every choice made."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    runtime: RuntimeChoice = "auto"
+    device: DeviceChoice = "auto"
+    precision: PrecisionChoice = "auto"
+    threads: int = 0
+    max_batch_size: PositiveInt = 32
+
+
+class Settings(BaseSettings):
+    """Every knob of the service; HOST=0.0.0.0 in the environment or --host 0.0.0.0 say the same."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+        use_attribute_docstrings=True,
+        cli_prog_name="python -m service",
+        cli_kebab_case=True,
+        cli_implicit_flags=True,
+        cli_hide_none_type=True,
+    )
+
+    host: str = "127.0.0.1"
+    """The address to listen on; 0.0.0.0 for every address of the machine."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    """The TCP port to listen on; 0 takes a free one."""
+    root_path: Annotated[str, AfterValidator(_url_prefix)] = ""
+    """The path under which a reverse proxy shows the service, such as /lutrin."""
+
+    models_dir: Path = Path("models")
+    """The folder that holds models/<name>/<version>/."""
+    required_models: tuple[str, ...] | None = None
+    """A JSON list of the models that /health/ready waits for; left out: all that are found."""
+
+    runtime: RuntimeChoice = "auto"
+    """What runs models; auto: openvino on a CPU for exports converted for it, else tensorflow."""
+    device: DeviceChoice = "auto"
+    """Where models run: auto, cpu, gpu, or a list such as gpu:0,gpu:1 for a copy on each."""
+    precision: PrecisionChoice = "auto"
+    """The arithmetic: auto takes bfloat16 where the CPU has it and the goldens hold."""
+    threads: Annotated[int, Field(ge=0)] = 0
+    """Threads of one inference; 0 takes one for small models and all cores for larger ones."""
+    model_options: dict[str, ModelOptions] = {}
+    """Overrides by model, as JSON: {"mnist-mlp": {"runtime": "tensorflow"}}."""
+
+    max_batch_size: PositiveInt = 32
+    """Rows that one inference takes at most."""
+    max_queue: PositiveInt = 1024
+    """Rows that may wait for one model; a request past that is refused at once."""
+    request_timeout_s: PositiveFloat = 30.0
+    """Seconds after which a waiting request is given up."""
+    shutdown_timeout_s: PositiveInt = 30
+    """Seconds that requests in flight have to end after SIGTERM."""
+
+    max_body_bytes: PositiveInt = 32 * 1024 * 1024
+    """Bytes of a request's body."""
+    max_image_pixels: PositiveInt = 50_000_000
+    """Pixels (width × height) of one picture, judged from its header."""
+    max_images: PositiveInt = 64
+    """Pictures in one request."""
+    max_top_k: PositiveInt = 1000
+    """The largest `top_k` that a request may ask for."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least severity that is logged."""
+    log_format: Literal["auto", "human", "json"] = "auto"
+    """Lines for people or JSON objects; auto: people in a terminal, JSON elsewhere."""
+    access_log: bool = False
+    """Log every request. Off by default: it costs throughput, and /metrics counts them."""
+
+    @validate_together(mode="after")
+    def _largest_request_fits_the_queue(self) -> Self:
+        if self.max_images > self.max_queue:
+            raise ValueError(
+                f"MAX_IMAGES={self.max_images} pictures would never fit into "
+                f"MAX_QUEUE={self.max_queue} rows: raise MAX_QUEUE or lower MAX_IMAGES"
+            )
+        return self
+
+    def run_options(self, model: str) -> RunOptions:
+        """How to run `model`: its own options, else the global ones."""
+        chosen = {
+            "runtime": self.runtime,
+            "device": self.device,
+            "precision": self.precision,
+            "threads": self.threads,
+            "max_batch_size": self.max_batch_size,
+        }
+        own = self.model_options.get(model, ModelOptions()).model_dump(exclude_none=True)
+        return RunOptions.model_validate(chosen | own)
