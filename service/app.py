@@ -71,7 +71,7 @@ class Shortcut:
             (method, self._root_path + route.path): route
             for route in routes
             if "{" not in route.path
-            for method in route.methods or ()
+            for method in _verbs(route)
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -84,6 +84,11 @@ class Shortcut:
                 await route.handle(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+
+def _verbs(route: EnvelopeRoute) -> set[str]:
+    methods = route.methods or set()
+    return methods | {"HEAD"} if "GET" in methods else methods
 
 
 async def _to_documentation(request: Request) -> Response:

@@ -6,6 +6,8 @@ import logging.config
 import sys
 from typing import Any
 
+from pythonjsonlogger.core import RESERVED_ATTRS
+
 from service.settings import Settings
 
 
@@ -30,6 +32,8 @@ def _configuration(settings: Settings) -> dict[str, Any]:
                 "()": "pythonjsonlogger.json.JsonFormatter",
                 "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
                 "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
+                # uvicorn adds a copy of each message with colours in it
+                "reserved_attrs": [*RESERVED_ATTRS, "color_message"],
             },
         },
         "handlers": {

@@ -42,10 +42,20 @@ class ClassifyReply(BaseModel):
     results: list[PictureReply]
 
 
-class ErrorReply(BaseModel):
+class ErrorDetail(BaseModel):
     """What went wrong and how to mend it."""
 
-    error: dict[str, str | None]
+    message: str
+    type: str
+    param: str | None
+    code: str
+    request_id: str
+
+
+class ErrorReply(BaseModel):
+    """An error as OpenAI's clients read it."""
+
+    error: ErrorDetail
 
 
 _FILE: Final = {"type": "string", "format": "binary"}

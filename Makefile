@@ -1,0 +1,53 @@
+# Two commands: `make serve` and `make test`. Each sets up what it needs in .venv first.
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+# The first Python that TensorFlow has wheels for; PYTHON=… chooses another.
+PYTHON ?= $(shell for p in python3.12 python3.13 python3.11 python3 python; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
+	&& echo $$p && break; done)
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: help serve test lint bench figures constraints clean
+
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+serve: $(VENV)/.service ## Serve models/ on http://127.0.0.1:8000 (settings: HOST, PORT, MODELS_DIR …)
+	@for extra in $$($(BIN)/python -m service extras); do \
+		echo "Installing lutrin[$$extra], which a model needs …"; $(PIP) -e ".[$$extra]" || exit 1; done
+	@exec $(BIN)/python -m service
+
+test: $(VENV)/.dev ## Run every test
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev ## Check style, types and the walls between rooms
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache
+
+bench: $(VENV)/.dev ## Measure the service beside a plain FastAPI + TensorFlow endpoint (needs wrk)
+	@$(BIN)/python -m benchmarks.serving
+
+constraints: ## Write constraints.txt anew from what resolves today
+	rm -rf build/constraints && $(PYTHON) -m venv build/constraints
+	build/constraints/bin/python -m pip install --quiet -e ".[dev]"
+	(echo "# The versions the tests pass with, for Python 3.11 to 3.13. Written by 'make constraints'." \
+		&& build/constraints/bin/python -m pip freeze --exclude-editable \
+		| grep -E '^[A-Za-z0-9._-]+==') > constraints.txt
+
+clean: ## Remove the environment and caches
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Lutrin needs Python 3.11, 3.12 or 3.13: install one, or say PYTHON=/path/to/python" >&2; exit 1; }
+	@echo "Creating $(VENV) with $$($(PYTHON) --version) …"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.service: $(BIN)/python pyproject.toml constraints.txt
+	@echo "Installing lutrin[service] …"
+	@$(PIP) -e ".[service]"
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
+	@echo "Installing lutrin[dev] …"
+	@$(PIP) -e ".[dev]"
+	@touch $@

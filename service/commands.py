@@ -1,0 +1,174 @@
+"""What the command line does without a server: inspect, verify and try one export.
+
+Each command takes its arguments and gives an exit status: 0 for success, 1 for failure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+from service import golden, store
+from service.classification import Classifier, Prediction, top
+from service.errors import InvalidExport, ServiceError, UnsupportedTask
+from service.golden import Loaded
+from service.images import Picture
+from service.manifest import Manifest, TensorSpec, openvino_path
+from service.settings import RunOptions, Settings
+from service.store import Export
+
+
+def inspect(arguments: Sequence[str]) -> int:
+    """Print what an export promises."""
+    parser = _parser("inspect", "Print what an export promises.")
+    parser.add_argument("--json", action="store_true", help="print the manifest as JSON")
+    given = parser.parse_args(arguments)
+    export = store.find(given.folder)
+    manifest = _manifest_of(export)
+    print(manifest.model_dump_json(indent=2) if given.json else _summary(export, manifest))
+    return 0
+
+
+def verify(arguments: Sequence[str]) -> int:
+    """Replay an export's goldens in every way that this machine can run it."""
+    parser = _parser("verify", "Prove an export on this machine, in every way it can be run here.")
+    _add_run_options(parser)
+    given = parser.parse_args(arguments)
+    export = store.find(given.folder)
+    if export.is_foreign:
+        raise InvalidExport(
+            f"{export.path} has no manifest and no goldens, so there is nothing to prove; "
+            "it can be served through TensorFlow as it is"
+        )
+    manifest = golden.read_manifest(export)
+    failed = False
+    for way in golden.ways(export, manifest, _run_options(given)):
+        devices = ",".join(map(str, way.devices))
+        try:
+            proven = golden.prove(export, manifest, way)
+        except InvalidExport as error:
+            print(f"FAILED   {devices:6} {error.message}", file=sys.stderr)
+            # bfloat16 is an offer, taken where the goldens hold; float32 is the promise.
+            failed = failed or way.precision == "float32" or given.precision != "auto"
+        else:
+            error_text = f"largest error {proven.golden_error:.2g}"
+            print(f"holds    {devices:6} {way.runtime} in {way.precision}: {error_text}")
+    return 1 if failed else 0
+
+
+def classify(arguments: Sequence[str]) -> int:
+    """Classify picture files."""
+    parser = _parser("classify", "Classify pictures without a server.")
+    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
+    parser.add_argument("--top-k", type=int, default=3, help="classes a picture (default 3)")
+    _add_run_options(parser)
+    given = parser.parse_args(arguments)
+    loaded = golden.load(store.find(given.folder), _run_options(given))
+    name = loaded.manifest.signature_for("classify")
+    if name is None or loaded.manifest.image is None or loaded.manifest.labels is None:
+        raise UnsupportedTask(f"{given.folder} does not classify pictures")
+    classifier = Classifier(loaded.programs[0][name], loaded.manifest.image, 1)
+    answers = [_classify_file(path, classifier, loaded, given.top_k) for path in given.images]
+    return 0 if all(answers) else 1
+
+
+def _classify_file(path: Path, classifier: Classifier, loaded: Loaded, count: int) -> bool:
+    try:
+        data = path.read_bytes()
+        [answer] = classifier([Picture.open(data, max_pixels=Settings().max_image_pixels)])
+        if isinstance(answer, Exception):
+            raise answer
+    except (OSError, ServiceError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        print(f"{path}: error: {reason}", file=sys.stderr)
+        return False
+    print(f"{path}: {_readable(top(answer, loaded.manifest.labels or (), count))}")
+    return True
+
+
+def _readable(predictions: list[Prediction]) -> str:
+    return ", ".join(f"{each.label} {each.score:.1%}" for each in predictions)
+
+
+def extras(arguments: Sequence[str]) -> int:
+    """Print the extras of this package that the models at hand need, one a line."""
+    parser = argparse.ArgumentParser("python -m service extras", description=extras.__doc__)
+    parser.parse_args(arguments)
+    if any(_needs_tensorflow(export) for export in store.newest(Settings().models_dir)):
+        print("tensorflow")
+    return 0
+
+
+def _needs_tensorflow(export: Export) -> bool:
+    if export.is_foreign:
+        return True
+    signatures = golden.read_manifest(export).signatures
+    return not all(openvino_path(export.path, name).exists() for name in signatures)
+
+
+def _manifest_of(export: Export) -> Manifest:
+    if not export.is_foreign:
+        return golden.read_manifest(export)
+    return golden.load(export, RunOptions()).manifest
+
+
+def _summary(export: Export, manifest: Manifest) -> str:
+    lines = [f"{export.name} version {export.version}: {manifest.description}"]
+    for name, signature in manifest.signatures.items():
+        inputs, outputs = _tensors(signature.inputs), _tensors(signature.outputs)
+        lines.append(f"  signature {name} ({signature.task}): {inputs} → {outputs}")
+    if (image := manifest.image) is not None:
+        size = f"{image.height}×{image.width}×{image.channels} pixels"
+        lines.append(f"  pictures: {size}, fit {image.fit}, resampled by {image.resample}")
+    if manifest.labels:
+        shown = ", ".join(manifest.labels[:10]) + (" …" if len(manifest.labels) > 10 else "")
+        lines.append(f"  labels: {len(manifest.labels)} ({shown})")
+    lines += [f"  {name}: {value:g}" for name, value in manifest.metrics.items()]
+    lines += [f"  {name}: {value}" for name, value in manifest.provenance.items()]
+    return "\n".join(lines)
+
+
+def _tensors(specs: dict[str, TensorSpec]) -> str:
+    return ", ".join(f"{name} {spec.dtype} {_shape(spec)}" for name, spec in specs.items())
+
+
+def _shape(spec: TensorSpec) -> str:
+    if spec.shape is None:
+        return "of any shape"
+    return "×".join("any" if axis is None else str(axis) for axis in spec.shape) or "scalar"
+
+
+def _parser(command: str, description: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(f"python -m service {command}", description=description)
+    parser.add_argument("folder", type=Path, help="models/NAME/VERSION, or models/NAME")
+    return parser
+
+
+def _add_run_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--runtime", choices=["auto", "openvino", "tensorflow"], default="auto")
+    parser.add_argument(
+        "--device", default="auto", help="auto, cpu, gpu or a list like gpu:0,gpu:1"
+    )
+    parser.add_argument("--precision", choices=["auto", "float32", "bfloat16"], default="auto")
+
+
+def _run_options(given: argparse.Namespace) -> RunOptions:
+    try:
+        return RunOptions(
+            runtime=given.runtime, device=given.device, precision=given.precision, max_batch_size=1
+        )
+    except ValidationError as error:
+        raise InvalidExport(f"--device: {error.errors()[0]['msg']}") from None
+
+
+COMMANDS: Final[dict[str, Callable[[Sequence[str]], int]]] = {
+    "inspect": inspect,
+    "verify": verify,
+    "classify": classify,
+    "extras": extras,
+}
