@@ -9,6 +9,7 @@ python -m service extras                   print which extras the models of MODE
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -51,6 +52,8 @@ def _serve(arguments: Sequence[str]) -> int:
     if not settings.models_dir.is_dir():
         raise InvalidExport(f"MODELS_DIR={settings.models_dir} is not a folder")
     logs.configure(settings)
+    # uvicorn shuts down in order and then raises the signal anew: a stop asked for is a success.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(
         create_app(settings),
         host=settings.host,

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import NamedTuple, TypeVar, cast
+from typing import Final, NamedTuple, TypeVar, cast
 
 from service import store
 from service.classification import Prediction, top
@@ -30,6 +30,8 @@ from service.settings import Settings
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+_TOP_K: Final = 5
 
 
 class Classification(NamedTuple):
@@ -102,14 +104,17 @@ class Engine:
         *,
         model: str | None = None,
         version: int | None = None,
-        top_k: int = 5,
+        top_k: int | None = None,
     ) -> Classification:
         """Classify picture files; `model` may be left out when exactly one can answer.
+
+        Each picture gets its `top_k` best classes, five when left out.
 
         Raises:
             ServiceError: one of `service.errors`; `param` says which picture it is about.
         """
-        self._check_request(files, top_k)
+        count = min(_TOP_K, self._settings.max_top_k) if top_k is None else top_k
+        self._check_request(files, count)
         found, manifest, signature = self._find(model, version, "classify")
         if manifest.image is None or manifest.labels is None:
             raise UnsupportedTask(f"'{found.export.name}' takes no pictures", param="model")
@@ -117,7 +122,7 @@ class Engine:
         async with self._deadline():
             rows = _all_good(await self._decoders.rows(pictures, manifest.image))
             answers = _all_good(await found.run(signature, rows))
-        results = [top(answer, manifest.labels, top_k) for answer in answers]
+        results = [top(answer, manifest.labels, count) for answer in answers]
         return Classification(found.export.name, found.export.version, results)
 
     async def infer(
@@ -162,7 +167,7 @@ class Engine:
             raise InvalidInput("the request has no picture", param="images")
         if len(files) > limits.max_images:
             raise InputTooLarge(
-                f"the request has {len(files)} pictures; {limits.max_images} are taken at once",
+                f"the request has {len(files)} pictures; at most {limits.max_images} are taken",
                 param="images",
             )
         if not 1 <= top_k <= limits.max_top_k:

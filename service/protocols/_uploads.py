@@ -30,8 +30,8 @@ class ClassifyRequest(BaseModel):
     """The model's name; may be left out when exactly one model can classify."""
     version: Annotated[int, Field(ge=1)] | None = None
     """The model's version; left out, the one being served."""
-    top_k: int = 5
-    """How many classes to return for each picture, the best first."""
+    top_k: int | None = None
+    """How many classes to return for each picture, the best first; 5 when left out."""
     images: list[str] = []
     """Picture files in base64, or as data URIs (`data:image/png;base64,…`)."""
 
@@ -173,7 +173,7 @@ def _decode(text: str, index: int) -> bytes:
 
 def _too_many(settings: Settings) -> InputTooLarge:
     return InputTooLarge(
-        f"the request has more than the {settings.max_images} pictures taken at once",
+        f"the request has too many pictures; at most {settings.max_images} are taken",
         param="images",
     )
 

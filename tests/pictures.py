@@ -1,0 +1,23 @@
+"""Small picture files for the tests."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image
+
+
+def picture(grey: int, size: tuple[int, int] = (28, 28), kind: str = "PNG") -> bytes:
+    """A picture file of one grey."""
+    return encode(np.full(size[::-1], grey, np.uint8), kind)
+
+
+def encode(pixels: np.ndarray, kind: str = "PNG") -> bytes:
+    """Pixels as a picture file."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, kind)
+    return buffer.getvalue()
+
+
+DARK, LIGHT = picture(10), picture(245)

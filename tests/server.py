@@ -1,0 +1,108 @@
+"""A real server process for the tests: `python -m service` with settings, on a free port."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+_LISTENING = re.compile(r"running on http://[^:]+:(\d+)")
+
+
+class Server:
+    """`with Server(MODELS_DIR=folder) as server: server.client.get(…)`; ready when entered."""
+
+    def __init__(
+        self, *, wait_ready: bool = True, cwd: Path | None = None, **settings: object
+    ) -> None:
+        named = {"PORT": 0, "LOG_FORMAT": "human", **settings}
+        # The developer's own settings must not reach the tests.
+        kept = {name: value for name, value in os.environ.items() if name not in _OWN_SETTINGS}
+        self._environment = kept | {name: str(value) for name, value in named.items()}
+        self._wait_ready = wait_ready
+        self._cwd = cwd
+        self.log: list[str] = []
+        self._port: int | None = None
+        self._listening = threading.Event()
+
+    def __enter__(self) -> Self:
+        self.started = time.perf_counter()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "service"],
+            env=self._environment | {"PYTHONPATH": str(Path(__file__).parent.parent)},
+            cwd=self._cwd,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read_log, daemon=True)
+        self._reader.start()
+        assert self._listening.wait(60), f"the server did not start: {self.log}"
+        assert self._port is not None, f"the server ended: {''.join(self.log)}"
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self._port}", timeout=60)
+        if self._wait_ready:
+            self.wait_ready()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.client.close()
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def wait_ready(self) -> None:
+        """Wait until every model is ready."""
+        for _ in range(600):
+            reply = self.client.get("/health/ready")
+            if reply.status_code == 200:
+                return
+            assert "failed" not in reply.text, reply.text
+            time.sleep(0.05)
+        raise AssertionError(f"not ready within 30 s: {reply.text}")
+
+    def wait_settled(self) -> None:
+        """Wait until no model is loading."""
+        for _ in range(600):
+            states = [model["state"] for model in self.client.get("/v1/models").json()["data"]]
+            if "loading" not in states:
+                return
+            time.sleep(0.05)
+        raise AssertionError("models still load after 30 s")
+
+    def stop(self) -> int:
+        """End it as an orchestrator does, with SIGTERM; gives the exit status."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        status = self.process.wait(60)
+        self._reader.join(10)
+        return status
+
+    def _read_log(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.log.append(line)
+            if match := _LISTENING.search(line):
+                self._port = int(match[1])
+                self._listening.set()
+        self._listening.set()
+
+
+_OWN_SETTINGS = {
+    "HOST", "PORT", "ROOT_PATH", "MODELS_DIR", "REQUIRED_MODELS", "RUNTIME", "DEVICE", "PRECISION",
+    "THREADS", "MODEL_OPTIONS", "LOG_LEVEL", "LOG_FORMAT", "ACCESS_LOG",
+}  # fmt: skip

@@ -1,0 +1,60 @@
+"""Health and counters, as an orchestrator asks for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.exports import write_classifier
+from tests.pictures import LIGHT
+from tests.server import Server
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/livez", "/health/ready", "/readyz"])
+def test_health_answers_probes(server: Server, path: str) -> None:
+    assert server.client.get(path).status_code == 200
+    head = server.client.head(path)
+    assert (head.status_code, head.content) == (200, b"")
+
+
+def test_ready_waits_for_the_required_models_alone(tmp_path: Path) -> None:
+    write_classifier(tmp_path / "good" / "1")
+    (tmp_path / "bad" / "1").mkdir(parents=True)
+    (tmp_path / "bad" / "1" / "saved_model.pb").write_bytes(b"no model")
+    (tmp_path / "bad" / "1" / "assets.extra").mkdir()
+    (tmp_path / "bad" / "1" / "assets.extra" / "manifest.json").write_text("{}")
+    with Server(MODELS_DIR=tmp_path, REQUIRED_MODELS='["good"]') as server:
+        assert server.client.get("/health/ready").json() == {"ready": True, "missing": {}}
+    with Server(
+        MODELS_DIR=tmp_path, REQUIRED_MODELS='["good", "absent"]', wait_ready=False
+    ) as server:
+        server.wait_settled()
+        reply = server.client.get("/health/ready")
+        assert reply.status_code == 503
+        assert reply.json()["missing"].keys() == {"absent"}
+        assert server.client.get("/health/live").status_code == 200
+
+
+def test_an_empty_folder_is_alive_and_says_so(tmp_path: Path) -> None:
+    with Server(MODELS_DIR=tmp_path) as server:
+        assert server.client.get("/v1/models").json()["data"] == []
+        reply = server.client.post(
+            "/v1/classify", content=LIGHT, headers={"content-type": "image/png"}
+        )
+        assert reply.status_code == 503
+        assert "none at all" in reply.json()["error"]["message"]
+        assert any("no models in" in line for line in server.log)
+
+
+def test_metrics_count_answers(server: Server) -> None:
+    def count() -> float:
+        lines = server.client.get("/metrics").text.splitlines()
+        name = 'lutrin_requests_total{route="/v1/classify",status="200"}'
+        return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
+
+    before = count()
+    for _ in range(3):
+        server.client.post("/v1/classify", content=LIGHT, headers={"content-type": "image/png"})
+    assert count() == before + 3
+    assert 'lutrin_model_ready{model="shade",version="1"} 1.0' in server.client.get("/metrics").text
