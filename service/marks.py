@@ -71,19 +71,20 @@ def find_marks(labels: NDArray[np.int32], count: int, ink: Floats) -> list[Mark]
     rows, columns = np.nonzero(labels)
     numbers = labels[rows, columns]
     mass = np.bincount(numbers, ink[rows, columns], count + 1)
-    bounds = np.empty((4, count + 1), np.int64)
-    for index, (values, extreme, initial) in enumerate(
-        [(rows, np.minimum, 1 << 30), (rows, np.maximum, -1)]
-        + [(columns, np.minimum, 1 << 30), (columns, np.maximum, -1)]
-    ):
-        bounds[index] = initial
-        extreme.at(bounds[index], numbers, values)
+    far = max(labels.shape)
+    top, left = (np.full(count + 1, far) for _ in range(2))
+    bottom, right = (np.full(count + 1, -1) for _ in range(2))
+    np.minimum.at(top, numbers, rows)
+    np.maximum.at(bottom, numbers, rows)
+    np.minimum.at(left, numbers, columns)
+    np.maximum.at(right, numbers, columns)
     border = np.concatenate([labels[0], labels[-1], labels[1:-1, 0], labels[1:-1, -1]])
     contact = np.bincount(border, minlength=count + 1)
-    marks = [
-        Mark(n, float(mass[n]), *(int(b) for b in bounds[:, n] + (0, 1, 0, 1)), int(contact[n]))
-        for n in range(1, count + 1)
-    ]
+    table = zip(
+        *(column.tolist() for column in (mass, top, bottom + 1, left, right + 1, contact)),
+        strict=True,
+    )
+    marks = [Mark(number, *row) for number, row in enumerate(table) if number]
     return sorted(marks, key=lambda mark: -mark.mass)
 
 
