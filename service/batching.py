@@ -1,20 +1,21 @@
 """Batches without a clock: an idle model answers at once; while it runs, requests gather.
 
 The next run takes what is there, up to `max_batch_size` rows. The queue is bounded in rows. A
-caller who left is skipped, a list longer than a batch is split, and a batch that fails fails only
-the rows in it.
+caller who leaves takes its rows along, a list longer than a batch is split, and a batch that fails
+fails only the rows in it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
-from service.errors import InferenceFailed, NotReady, Overloaded, ServiceError
+from service.errors import InferenceFailed, NotReady, Overloaded, RequestError
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ Worker = Callable[[list[Row]], Sequence[Answer | Exception]]
 class _Request(Generic[Row, Answer]):
     """One caller's rows and the answers as they come."""
 
-    __slots__ = ("answers", "future", "left", "rows", "waiting")
+    __slots__ = ("answers", "future", "open", "rows", "taken")
 
     def __init__(
         self, rows: Sequence[Row], future: asyncio.Future[list[Answer | Exception]]
@@ -35,14 +36,16 @@ class _Request(Generic[Row, Answer]):
         self.rows = rows
         self.answers: list[Any] = [None] * len(rows)
         self.future = future
-        self.waiting = len(rows)
-        self.left = False
+        self.open = len(rows)
+        """Rows not answered yet."""
+        self.taken = 0
+        """Rows that are no longer in the queue; they leave it in their order."""
 
     def put(self, index: int, answer: Answer | Exception) -> bool:
         """Take one row's answer; true when it was the last."""
         self.answers[index] = answer
-        self.waiting -= 1
-        return self.waiting == 0
+        self.open -= 1
+        return self.open == 0
 
     def resolve(self) -> None:
         """Hand the answers over; runs on the event loop."""
@@ -51,7 +54,10 @@ class _Request(Generic[Row, Answer]):
 
 
 class Batcher(Generic[Row, Answer]):
-    """Gathers rows for `workers`, each called on a thread of its own, as they become free."""
+    """Gathers rows for `workers`, each called on a thread of its own, as they become free.
+
+    Its methods are called on one event loop.
+    """
 
     def __init__(
         self,
@@ -66,7 +72,8 @@ class Batcher(Generic[Row, Answer]):
         self._max_batch_size = max_batch_size
         self._max_queue = max_queue
         self._observe = observe
-        self._queue: deque[tuple[_Request[Row, Answer], int]] = deque()
+        self._queue: deque[_Request[Row, Answer]] = deque()
+        self._queued = 0
         self._changed = threading.Condition()
         self._closed = False
         self._lock = threading.Lock()
@@ -82,7 +89,7 @@ class Batcher(Generic[Row, Answer]):
     @property
     def queued(self) -> int:
         """Rows that wait."""
-        return len(self._queue)
+        return self._queued
 
     async def submit(self, rows: Sequence[Row]) -> list[Answer | Exception]:
         """The answers to `rows`, in their order; an exception stands for a row that failed.
@@ -99,19 +106,28 @@ class Batcher(Generic[Row, Answer]):
         try:
             return await request.future
         finally:
-            request.left = True
+            if request.taken < len(rows):  # the caller leaves before its turn
+                self._withdraw(request)
 
     def _enqueue(self, request: _Request[Row, Answer]) -> None:
         with self._changed:
             if self._closed:
                 raise NotReady("the model is being unloaded")
-            if len(self._queue) + len(request.rows) > self._max_queue:
+            if self._queued + len(request.rows) > self._max_queue:
                 raise Overloaded(
-                    f"{len(self._queue)} rows wait for this model and it takes {self._max_queue}: "
-                    "try again in a moment"
+                    f"{self._queued} rows wait for this model, which lets {self._max_queue} wait; "
+                    f"this request has {len(request.rows)}: try again in a moment"
                 )
-            self._queue.extend((request, index) for index in range(len(request.rows)))
+            self._queue.append(request)
+            self._queued += len(request.rows)
             self._changed.notify()
+
+    def _withdraw(self, request: _Request[Row, Answer]) -> None:
+        """Drop the rows of a caller who left: nobody reads their answers, others need the room."""
+        with self._changed:
+            if request.taken < len(request.rows):
+                self._queue.remove(request)
+                self._queued -= len(request.rows) - request.taken
 
     async def close(self) -> None:
         """Refuse new rows, answer those that wait, end the threads."""
@@ -122,24 +138,34 @@ class Batcher(Generic[Row, Answer]):
             await asyncio.to_thread(thread.join)
 
     def _serve(self, worker: Worker[Row, Answer]) -> None:
-        while batch := self._take():
+        while self._serve_batch(worker):
+            pass
+
+    def _serve_batch(self, worker: Worker[Row, Answer]) -> bool:
+        """Answer one batch; false when there will be no more."""
+        # A call of its own, so that a thread that waits keeps nothing of its last batch alive.
+        batch = self._take()
+        if batch:
             self._observe(len(batch))
             self._deliver(batch, _run(worker, [request.rows[index] for request, index in batch]))
+        return bool(batch)
 
     def _take(self) -> list[tuple[_Request[Row, Answer], int]]:
         """Wait for rows and take a batch; empty when closed and nothing waits."""
+        batch: list[tuple[_Request[Row, Answer], int]] = []
         with self._changed:
-            while True:
-                batch: list[tuple[_Request[Row, Answer], int]] = []
-                while self._queue and len(batch) < self._max_batch_size:
-                    entry = self._queue.popleft()
-                    if not entry[0].left:
-                        batch.append(entry)
-                if batch or self._closed:
-                    if self._queue:
-                        self._changed.notify()  # rows remain for another worker
-                    return batch
-                self._changed.wait()
+            self._changed.wait_for(lambda: self._queue or self._closed)
+            while self._queue and len(batch) < self._max_batch_size:
+                request = self._queue[0]
+                start = request.taken
+                request.taken = min(start + self._max_batch_size - len(batch), len(request.rows))
+                batch.extend((request, index) for index in range(start, request.taken))
+                if request.taken == len(request.rows):
+                    self._queue.popleft()
+            self._queued -= len(batch)
+            if self._queue:
+                self._changed.notify()  # rows remain for another worker
+        return batch
 
     def _deliver(
         self,
@@ -154,15 +180,20 @@ class Batcher(Generic[Row, Answer]):
                 if request.put(index, answer)
             ]
         if complete:
-            # One wake-up of the event loop for the whole batch.
+            # One wake-up of the event loop for the whole batch; a loop that has closed meanwhile
+            # has no callers left, and must not end this thread.
             loop = complete[0].future.get_loop()
-            loop.call_soon_threadsafe(_resolve, complete)
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(_resolve, complete)
 
 
 def _run(worker: Worker[Row, Answer], rows: list[Row]) -> Sequence[Answer | Exception]:
     try:
-        return worker(rows)
-    except ServiceError as error:
+        answers = worker(rows)
+        if len(answers) != len(rows):
+            raise ValueError(f"the worker gave {len(answers)} answers to {len(rows)} rows")
+        return answers
+    except RequestError as error:
         return [type(error)(error.message, param=error.param) for _ in rows]
     except Exception:
         # The caller learns that it failed; why is for the operator's eyes.

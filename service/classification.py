@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.errors import ServiceError
+from service.errors import InferenceFailed, ServiceError
 from service.images import Picture
 from service.manifest import ImageInput
 from service.runtimes import Function
@@ -45,8 +45,8 @@ class Classifier:
     def __call__(self, rows: Sequence[Picture | Pixels]) -> list[Probabilities | Exception]:
         """Classify a batch of at most `max_batch_size` pictures, decoded already or not.
 
-        A picture that cannot be decoded gets its error in its place; the others get
-        float32 (K,) probabilities.
+        A picture that cannot be decoded, or whose scores are not numbers, gets its error in its
+        place; the others get float32 (K,) probabilities.
         """
         answers: list[Any] = [None] * len(rows)
         images = self._blank(self._sizes[bisect_left(self._sizes, len(rows))])
@@ -61,13 +61,18 @@ class Classifier:
                 taken.append(index)
         if taken:
             probabilities = self._function({"images": images})["probabilities"]
+            finite = np.isfinite(probabilities.sum(axis=1))
             for position, index in enumerate(taken):
-                answers[index] = probabilities[position]
+                answers[index] = probabilities[position] if finite[position] else _not_numbers()
         return answers
 
     def _blank(self, size: int) -> Pixels:
         image = self._image
         return np.zeros((size, image.height, image.width, image.channels), np.uint8)
+
+
+def _not_numbers() -> InferenceFailed:
+    return InferenceFailed("the model gave scores that are not finite numbers for this picture")
 
 
 def batch_sizes(largest: int) -> tuple[int, ...]:

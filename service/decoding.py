@@ -54,5 +54,5 @@ class Decoders:
             return error
 
     def close(self) -> None:
-        """End the threads once they are idle."""
-        self._threads.shutdown()
+        """End the threads once they are idle; the event loop does not wait for them."""
+        self._threads.shutdown(wait=False)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final, Literal
 
-_DEVICE: Final = re.compile(r"(cpu|gpu)(?::(\d+))?")
+_DEVICE: Final = re.compile(r"(cpu|gpu)(?::([0-9]{1,4}))?")
 
 
 @dataclass(frozen=True, slots=True)

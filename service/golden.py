@@ -7,25 +7,28 @@ first runtime and precision, fastest first, whose error stays within the manifes
 from __future__ import annotations
 
 import logging
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from service import devices, runtimes
 from service.devices import Device
-from service.errors import InvalidExport, ServiceError
-from service.manifest import Manifest, golden_path, openvino_path
+from service.errors import InvalidExport, InvalidInput, ServiceError
+from service.manifest import Manifest, TensorSpec, golden_path, openvino_path
 from service.runtimes import Function, Placement, Precision, Program, RuntimeName, Tensors
 from service.settings import RunOptions
 from service.store import Export
 
 logger = logging.getLogger(__name__)
 
+_CPU = (Device("cpu"),)
 _EXTRA: dict[RuntimeName, str] = {"openvino": "service", "tensorflow": "tensorflow"}
+_REMEDY: dict[Precision, str] = {"float32": "export it again", "bfloat16": "float32 is closer"}
 
 Goldens = dict[str, tuple[Tensors, Tensors]]
 """By signature: the inputs and the outputs they must give."""
@@ -64,8 +67,10 @@ def load(export: Export, options: RunOptions) -> Loaded:
         InvalidExport: nothing that was tried loads and reproduces the goldens; says what each did.
     """
     if export.is_foreign:
-        return _load_foreign(export, options)
-    manifest = read_manifest(export)
+        manifest = _describe(export, options)
+    else:
+        manifest = read_manifest(export)
+        read(export.path, manifest)  # goldens that cannot be read fail every way alike
     failures: list[str] = []
     for way in ways(export, manifest, options):
         try:
@@ -81,21 +86,26 @@ def load(export: Export, options: RunOptions) -> Loaded:
 def prove(export: Export, manifest: Manifest, way: Way, threads: int = 0) -> Loaded:
     """Load an export in one way and replay its goldens on each device.
 
+    A foreign SavedModel has none: nothing is promised, so nothing can be proven.
+
     Raises:
         InvalidExport: it does not load, or differs by more than the manifest's tolerance.
     """
     described = f"{way.runtime} in {way.precision}"
     try:
-        goldens = read(export.path, manifest)
         programs = _load_each(export, manifest, way, threads)
-        error = max(replay(program, goldens) for program in programs)
+        if export.is_foreign:
+            error = None
+        else:
+            goldens = read(export.path, manifest)
+            error = max(replay(program, goldens) for program in programs)
     except ServiceError as failure:
         raise InvalidExport(f"{described}: {failure.message}") from failure
     tolerance: float = getattr(manifest.tolerance, way.precision)
-    if error > tolerance:
+    if error is not None and error > tolerance:
         raise InvalidExport(
-            f"{described} differs from the goldens by {error:.3g}; "
-            f"the manifest allows {tolerance:.3g}"
+            f"{described} differs from the goldens by {error:.3g} and the manifest allows "
+            f"{tolerance:.3g}: {_REMEDY[way.precision]}"
         )
     return Loaded(manifest, programs, way.runtime, way.precision, way.devices, error, way.reason)
 
@@ -108,39 +118,66 @@ def read_manifest(export: Export) -> Manifest:
     """
     try:
         return Manifest.read(export.path)
-    except (OSError, ValueError) as error:
-        raise InvalidExport(f"the manifest cannot be used: {error}") from error
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, problem['loc'])) or 'as a whole'}: {problem['msg']}"
+            for problem in error.errors(include_url=False)
+        )
+        raise InvalidExport(
+            f"manifest.json is not as it must be: {problems}: export it again"
+        ) from error
+    except OSError as error:
+        raise InvalidExport(f"manifest.json cannot be read: {error.strerror}") from error
 
 
 def read(export: Path, manifest: Manifest) -> Goldens:
     """Read the goldens of every signature that the manifest promises.
 
     Raises:
-        InvalidExport: the file is missing, broken or lacks a tensor.
+        InvalidExport: the file is missing or broken, or a tensor is not as the manifest says.
     """
     path = golden_path(export)
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return {
                 name: (
-                    {tensor: arrays[f"{name}/inputs/{tensor}"] for tensor in signature.inputs},
-                    {tensor: arrays[f"{name}/outputs/{tensor}"] for tensor in signature.outputs},
+                    _golden(arrays, f"{name}/inputs", signature.inputs),
+                    _golden(arrays, f"{name}/outputs", signature.outputs),
                 )
                 for name, signature in manifest.signatures.items()
             }
     except FileNotFoundError:
-        raise InvalidExport(f"{path.name} is missing: an export carries its goldens") from None
+        reason = "is missing, and an export is proven by it"
+    except ServiceError as error:
+        reason = error.message
     except KeyError as error:
-        raise InvalidExport(f"{path.name} lacks a tensor: {error.args[0]}") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise InvalidExport(f"{path.name} cannot be read: {error}") from None
+        reason = f"lacks a tensor: {error.args[0]}"
+    except Exception as error:  # the readers of zip and of arrays raise a dozen kinds
+        reason = f"cannot be read: {error}"
+    raise InvalidExport(f"{path.name} {reason}: export it again")
+
+
+def _golden(
+    arrays: Mapping[str, NDArray[Any]], prefix: str, specs: Mapping[str, TensorSpec]
+) -> Tensors:
+    tensors = {name: arrays[f"{prefix}/{name}"] for name in specs}
+    try:
+        runtimes.check(tensors, specs)
+    except InvalidInput as error:
+        raise InvalidExport(f"does not fit the manifest in {prefix}: {error.message}") from None
+    for name, array in tensors.items():
+        if not array.size or array.dtype.kind in "OSU":
+            raise InvalidExport(f"proves nothing: {prefix}/{name} is empty or made of strings")
+        if not np.isfinite(array.astype(np.float64)).all():
+            raise InvalidExport(f"has values in {prefix}/{name} that are not finite numbers")
+    return tensors
 
 
 def replay(program: Program, goldens: Goldens) -> float:
     """The largest absolute difference between what `program` answers and the goldens.
 
     Raises:
-        InvalidExport: an output is missing, has another shape, or is not a number.
+        InvalidExport: an output has another shape, or is not a number.
     """
     return max(_error(program[name], *tensors) for name, tensors in goldens.items())
 
@@ -149,8 +186,6 @@ def _error(function: Function, inputs: Tensors, expected: Tensors) -> float:
     outputs = function(inputs)
     worst = 0.0
     for name, golden in expected.items():
-        if name not in outputs:
-            raise InvalidExport(f"the output {name!r} is missing; got {', '.join(outputs)}")
         answer = outputs[name]
         if answer.shape != golden.shape:
             raise InvalidExport(f"{name!r} has shape {answer.shape}, the goldens {golden.shape}")
@@ -161,22 +196,24 @@ def _error(function: Function, inputs: Tensors, expected: Tensors) -> float:
     return worst
 
 
-def _devices(options: RunOptions) -> tuple[tuple[Device, ...], str]:
+def _placements(options: RunOptions) -> list[tuple[tuple[Device, ...], str]]:
+    """The devices to try, the fastest first, and why."""
     if options.device != "auto":
-        return devices.parse(options.device), f"DEVICE={options.device}"
+        return [(devices.parse(options.device), f"DEVICE={options.device}")]
     count = devices.gpu_count()
     if not count:
-        return (Device("cpu"),), "no GPU found"
+        return [(_CPU, "no GPU found")]
     if options.runtime == "openvino":
-        return (Device("cpu"),), "RUNTIME=openvino runs on the CPU"
+        return [(_CPU, "RUNTIME=openvino runs on the CPU")]
     if not runtimes.is_installed("tensorflow"):
         logger.warning(
             "%d GPU(s) found but TensorFlow is not installed, so models run on the CPU: "
             "pip install 'lutrin[tensorflow]'",
             count,
         )
-        return (Device("cpu"),), f"{count} GPU(s) found but TensorFlow is not installed"
-    return tuple(Device("gpu", index) for index in range(count)), f"{count} GPU(s) found"
+        return [(_CPU, f"{count} GPU(s) found but TensorFlow is not installed")]
+    gpus = tuple(Device("gpu", index) for index in range(count))
+    return [(gpus, f"{count} GPU(s) found"), (_CPU, f"{count} GPU(s) found but not usable")]
 
 
 def ways(export: Export, manifest: Manifest, options: RunOptions) -> Iterator[Way]:
@@ -185,13 +222,13 @@ def ways(export: Export, manifest: Manifest, options: RunOptions) -> Iterator[Wa
     Raises:
         InvalidExport: there is none on this machine.
     """
-    placed, where = _devices(options)
-    for runtime, why in _runtimes(export, manifest, options, placed):
-        if options.precision != "auto":
-            yield Way(runtime, options.precision, placed, f"{where}; {why}; PRECISION is set")
-            continue
-        for precision in runtimes.get(runtime).precisions(placed[0]):
-            yield Way(runtime, precision, placed, f"{where}; {why}")
+    for placed, where in _placements(options):
+        for runtime, why in _runtimes(export, manifest, options, placed):
+            if options.precision != "auto":
+                yield Way(runtime, options.precision, placed, f"{where}; {why}; PRECISION is set")
+                continue
+            for precision in runtimes.get(runtime).precisions(placed[0]):
+                yield Way(runtime, precision, placed, f"{where}; {why}")
 
 
 def _runtimes(
@@ -204,10 +241,11 @@ def _runtimes(
             raise InvalidExport("the export has no OpenVINO conversion: choose RUNTIME=tensorflow")
         return [(options.runtime, f"RUNTIME={options.runtime}")]
     found: list[tuple[RuntimeName, str]] = []
-    if placed == (Device("cpu"),) and converted and runtimes.is_installed("openvino"):
+    if placed == _CPU and converted and runtimes.is_installed("openvino"):
         found.append(("openvino", "converted for the CPU"))
     if runtimes.is_installed("tensorflow"):
-        found.append(("tensorflow", "any SavedModel runs on TensorFlow"))
+        unproven = "no manifest, so no goldens prove it"
+        found.append(("tensorflow", unproven if export.is_foreign else "any SavedModel runs on it"))
     if not found:
         _require_installed("tensorflow")
     return found
@@ -221,15 +259,13 @@ def _require_installed(runtime: RuntimeName) -> None:
 
 def _load_each(export: Export, manifest: Manifest, way: Way, threads: int) -> tuple[Program, ...]:
     load_program = runtimes.get(way.runtime).load
-    signatures = tuple(manifest.signatures)
     return tuple(
-        load_program(export.path, signatures, Placement(device, way.precision, threads))
+        load_program(export.path, manifest.signatures, Placement(device, way.precision, threads))
         for device in way.devices
     )
 
 
-def _load_foreign(export: Export, options: RunOptions) -> Loaded:
-    """Load a SavedModel that has no manifest; nothing is promised, so nothing can be proven."""
+def _describe(export: Export, options: RunOptions) -> Manifest:
     if options.runtime == "openvino":
         raise InvalidExport(
             "a SavedModel without a manifest runs on TensorFlow: choose RUNTIME=auto or tensorflow"
@@ -237,10 +273,4 @@ def _load_foreign(export: Export, options: RunOptions) -> Loaded:
     _require_installed("tensorflow")
     from service.runtimes import tensorflow  # noqa: PLC0415 — takes seconds and half a gigabyte
 
-    manifest = tensorflow.describe(export.path)
-    placed, why = _devices(options)
-    precision: Precision = "float32" if options.precision == "auto" else options.precision
-    reason = f"{why}; no manifest, so TensorFlow runs it and no goldens prove it"
-    way = Way("tensorflow", precision, placed, reason)
-    programs = _load_each(export, manifest, way, options.threads)
-    return Loaded(manifest, programs, way.runtime, precision, placed, None, reason)
+    return tensorflow.describe(export.path, options.threads)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 from service.errors import InvalidExport
 from service.manifest import MODEL_NAME, manifest_path
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +68,18 @@ def find(folder: Path) -> Export:
 def _versions(folder: Path) -> list[Export]:
     if not folder.is_dir():
         return []
-    exports = [export for entry in folder.iterdir() if (export := _export(entry)) is not None]
+    try:
+        exports = [export for entry in folder.iterdir() if (export := _export(entry)) is not None]
+    except PermissionError as error:
+        # One folder that this user may not read must not keep the other models from serving.
+        logger.warning("%s is left out: %s", folder, error.strerror)
+        return []
     return sorted(exports, key=lambda export: export.version)
 
 
 def _export(folder: Path) -> Export | None:
     name = folder.name
     is_version = name.isascii() and name.isdigit() and name[0] != "0"
-    if not is_version or not (folder / "saved_model.pb").exists():
+    if not is_version or not (folder / "saved_model.pb").is_file():
         return None
     return Export(folder.parent.name, int(name), folder)

@@ -16,12 +16,18 @@ from typing import Any, Literal, Protocol, cast
 from numpy.typing import NDArray
 
 from service.devices import Device
+from service.errors import InvalidExport, InvalidInput
+from service.manifest import Signature, TensorSpec
 
 RuntimeName = Literal["openvino", "tensorflow"]
 Precision = Literal["float32", "bfloat16"]
 Tensors = Mapping[str, NDArray[Any]]
 Function = Callable[[Tensors], Tensors]
-"""A signature as a function: tensors by name in, tensors by name out. One thread at a time."""
+"""A signature as a function: tensors by name in, tensors by name out. One thread at a time.
+
+Raises InvalidInput where its inputs are not what the signature takes, and InferenceFailed where
+the runtime fails.
+"""
 Program = Mapping[str, Function]
 """A loaded export: its functions by signature. The last reference frees its memory."""
 
@@ -39,7 +45,9 @@ class Placement:
 class Runtime(Protocol):
     """What each module of this package offers."""
 
-    def load(self, export: Path, signatures: tuple[str, ...], placement: Placement) -> Program:
+    def load(
+        self, export: Path, signatures: Mapping[str, Signature], placement: Placement
+    ) -> Program:
         """Load the export's `signatures`.
 
         Raises:
@@ -58,5 +66,49 @@ def is_installed(name: RuntimeName) -> bool:
 
 
 def get(name: RuntimeName) -> Runtime:
-    """The runtime `name`, imported on first use."""
-    return cast(Runtime, importlib.import_module(f"service.runtimes.{name}"))
+    """The runtime `name`, imported on first use.
+
+    Raises:
+        InvalidExport: its package is there but does not work on this machine.
+    """
+    try:
+        return cast(Runtime, importlib.import_module(f"service.runtimes.{name}"))
+    except ImportError as error:
+        raise InvalidExport(f"the runtime '{name}' cannot be imported: {error}") from error
+
+
+def check(tensors: Tensors, specs: Mapping[str, TensorSpec]) -> None:
+    """Refuse tensors that are not what a signature says: a runtime would cast them silently.
+
+    Raises:
+        InvalidInput: one is missing, unknown, or of another type or shape.
+    """
+    if tensors.keys() != specs.keys():
+        expected, given = ", ".join(specs), ", ".join(tensors) or "none"
+        raise InvalidInput(f"the tensors are {expected}; got {given}")
+    for name, spec in specs.items():
+        array = tensors[name]
+        if not (_has_type(array, spec) and _has_shape(array, spec)):
+            raise InvalidInput(
+                f"the tensor '{name}' is {_readable(spec.dtype, spec.shape)}; "
+                f"got {_readable(str(array.dtype), array.shape)}",
+                param=name,
+            )
+
+
+def _has_type(array: NDArray[Any], spec: TensorSpec) -> bool:
+    return array.dtype.kind in "OSU" if spec.dtype == "string" else array.dtype == spec.dtype
+
+
+def _has_shape(array: NDArray[Any], spec: TensorSpec) -> bool:
+    if spec.shape is None:
+        return True
+    return len(array.shape) == len(spec.shape) and all(
+        wanted in (None, size) for size, wanted in zip(array.shape, spec.shape, strict=True)
+    )
+
+
+def _readable(dtype: str, shape: tuple[int | None, ...] | None) -> str:
+    if shape is None:
+        return f"{dtype} of any shape"
+    return f"{dtype} [{', '.join('any' if axis is None else str(axis) for axis in shape)}]"

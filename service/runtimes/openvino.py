@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -11,9 +13,9 @@ import numpy as np
 import openvino
 
 from service.devices import Device
-from service.errors import InvalidExport
-from service.manifest import openvino_path
-from service.runtimes import Function, Placement, Precision, Program, Tensors
+from service.errors import InferenceFailed, InvalidExport
+from service.manifest import Signature, openvino_path
+from service.runtimes import Function, Placement, Precision, Program, Tensors, check
 
 _HINTS: Final[dict[Precision, str]] = {"float32": "f32", "bfloat16": "bf16"}
 _SMALL_S: Final = 0.002
@@ -31,7 +33,7 @@ def precisions(device: Device) -> tuple[Precision, ...]:
     return ("bfloat16", "float32") if native else ("float32",)
 
 
-def load(export: Path, signatures: tuple[str, ...], placement: Placement) -> Program:
+def load(export: Path, signatures: Mapping[str, Signature], placement: Placement) -> Program:
     """Compile the converted `signatures` of an export for the CPU.
 
     Raises:
@@ -46,58 +48,91 @@ def load(export: Path, signatures: tuple[str, ...], placement: Placement) -> Pro
         raise InvalidExport(
             f"this CPU does not compute in {placement.precision}: choose PRECISION=float32 or auto"
         )
-    return {name: _compile(openvino_path(export, name), placement) for name in signatures}
+    return {
+        name: _compile(openvino_path(export, name), signature, placement)
+        for name, signature in signatures.items()
+    }
 
 
-def _compile(path: Path, placement: Placement) -> Function:
+def _compile(path: Path, signature: Signature, placement: Placement) -> Function:
     try:
         model = _core().read_model(path)
-        if placement.threads:
-            return _Request(_core().compile_model(model, "CPU", _config(placement, None)))
-        request = _Request(_core().compile_model(model, "CPU", _config(placement, 1)))
-        if request.row_seconds() < _SMALL_S:
-            return request
-        return _Request(_core().compile_model(model, "CPU", _config(placement, 0)))
+        function = _Function(_compiled(model, placement, placement.threads or 1), signature)
+        if placement.threads or function.row_seconds() < _SMALL_S:
+            return function
+        del function  # frees its copy of the weights before the next is made
+        return _Function(_compiled(model, placement, 0), signature)
     except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise InvalidExport(f"OpenVINO cannot load {path.name}: {reason}") from error
+        raise InvalidExport(
+            f"OpenVINO cannot load {path.name}: {_reason(error)}: convert the export again, "
+            "or choose RUNTIME=tensorflow"
+        ) from error
 
 
-def _config(placement: Placement, threads: int | None) -> dict[str, str | int]:
+def _compiled(model: Any, placement: Placement, threads: int) -> openvino.CompiledModel:
     # The precision is always said: left open, a CPU with AMX computes in bfloat16 silently.
     config: dict[str, str | int] = {
         "INFERENCE_PRECISION_HINT": _HINTS[placement.precision],
         "NUM_STREAMS": "1",
     }
-    wanted = placement.threads if threads is None else threads
-    return config | ({"INFERENCE_NUM_THREADS": wanted} if wanted else {})
+    if threads:
+        config["INFERENCE_NUM_THREADS"] = threads
+    return _core().compile_model(model, "CPU", config)
 
 
-class _Request:
+class _Function:
     """One inference request of a compiled signature."""
 
-    def __init__(self, compiled: openvino.CompiledModel) -> None:
+    def __init__(self, compiled: openvino.CompiledModel, signature: Signature) -> None:
+        # A tensor may have several names, and two of a signature's outputs may be one tensor.
+        outputs = {
+            name: index for index, port in enumerate(compiled.outputs) for name in port.names
+        }
+        inputs = {name: port for port in compiled.inputs for name in port.names}
+        fed = {name: port for name, port in inputs.items() if name in signature.inputs}
+        missing = [name for name in signature.outputs if name not in outputs]
+        if missing or set(fed.values()) != set(compiled.inputs):
+            raise InvalidExport(
+                f"the OpenVINO conversion takes {', '.join(inputs)} and gives "
+                f"{', '.join(outputs)}; the manifest says {', '.join(signature.inputs)} and "
+                f"{', '.join(signature.outputs)}: convert the export again"
+            )
         self._request = compiled.create_infer_request()
-        self._inputs = {name: port for port in compiled.inputs for name in port.names}
-        self._outputs = {port.get_any_name(): index for index, port in enumerate(compiled.outputs)}
+        self._signature = signature
+        self._inputs = fed
+        self._outputs = {name: outputs[name] for name in signature.outputs}
 
     def __call__(self, inputs: Tensors) -> Tensors:
-        # Inputs are read where they lie, and outputs are copied before the next call overwrites
-        # them.
-        ports: dict[Any, Any] = {self._inputs[name]: array for name, array in inputs.items()}
-        results = self._request.infer(ports, share_inputs=True)
+        check(inputs, self._signature.inputs)
+        ports: dict[Any, Any] = {port: inputs[name] for name, port in self._inputs.items()}
+        try:
+            # Inputs are read where they lie; outputs are copied before the next call overwrites
+            # them.
+            results = self._request.infer(ports, share_inputs=True)
+        except RuntimeError as error:
+            raise InferenceFailed(f"OpenVINO failed: {_reason(error)}") from error
         return {name: results[index] for name, index in self._outputs.items()}
 
     def row_seconds(self) -> float:
-        """How long a batch of one takes once warm."""
-        row = {
-            port: np.zeros(
-                [axis.get_length() if axis.is_static else 1 for axis in port.partial_shape],
-                port.element_type.to_dtype(),
-            )
-            for port in self._inputs.values()
-        }
-        self._request.infer(row)
+        """The shortest of three batches of one; infinite where a row of ones cannot be run."""
+        try:
+            row = {port: _blank(port) for port in self._inputs.values()}
+            self._request.infer(row, share_inputs=True)
+            return min(self._seconds(row) for _ in range(3))
+        except RuntimeError:  # such as a picture of 1×1, too small for the kernels
+            return math.inf
+
+    def _seconds(self, row: dict[Any, Any]) -> float:
         start = time.perf_counter()
-        self._request.infer(row)
+        self._request.infer(row, share_inputs=True)
         return time.perf_counter() - start
+
+
+def _blank(port: Any) -> np.ndarray[Any, Any]:
+    shape = [axis.get_length() if axis.is_static else 1 for axis in port.partial_shape]
+    return np.zeros(shape, port.element_type.to_dtype())
+
+
+def _reason(error: RuntimeError) -> str:
+    """The last line of OpenVINO's message; those before it name its source files."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1].rstrip(". ")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -11,11 +13,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow greets on stder
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from service.devices import Device
-from service.errors import InvalidExport, InvalidInput
+from service.errors import InferenceFailed, InvalidExport, InvalidInput
 from service.manifest import DType, Manifest, Signature, TensorSpec
-from service.runtimes import Placement, Precision, Program, Tensors
+from service.runtimes import Placement, Precision, Program, Tensors, check
+
+logger = logging.getLogger(__name__)
 
 
 def precisions(device: Device) -> tuple[Precision, ...]:
@@ -23,7 +28,7 @@ def precisions(device: Device) -> tuple[Precision, ...]:
     return ("float32",)
 
 
-def load(export: Path, signatures: tuple[str, ...], placement: Placement) -> Program:
+def load(export: Path, signatures: Mapping[str, Signature], placement: Placement) -> Program:
     """Load a SavedModel's `signatures` onto a device.
 
     Raises:
@@ -34,23 +39,28 @@ def load(export: Path, signatures: tuple[str, ...], placement: Placement) -> Pro
             f"the runtime 'tensorflow' computes as the graph was exported, in float32; "
             f"got precision {placement.precision!r}: choose PRECISION=auto or RUNTIME=openvino"
         )
+    _configure(placement.threads)
     device = _logical_device(placement.device)
     loaded = _read(export, device)
     missing = [name for name in signatures if name not in loaded.signatures]
     if missing:
         raise InvalidExport(
             f"the SavedModel has no signature {', '.join(missing)}; "
-            f"it has {', '.join(sorted(loaded.signatures))}"
+            f"it has {', '.join(sorted(loaded.signatures)) or 'none'}: export it again"
         )
-    return {name: _Function(loaded, loaded.signatures[name], device) for name in signatures}
+    return {
+        name: _Function(loaded, loaded.signatures[name], signature, device)
+        for name, signature in signatures.items()
+    }
 
 
-def describe(export: Path) -> Manifest:
+def describe(export: Path, threads: int = 0) -> Manifest:
     """The manifest of a SavedModel that has none: its signatures as they are, tensors to tensors.
 
     Raises:
-        InvalidExport: the folder is no SavedModel or has no signatures.
+        InvalidExport: the folder is no SavedModel, has no signatures, or tensors of other types.
     """
+    _configure(threads)
     loaded = _read(export, _logical_device(Device("cpu")))
     if not loaded.signatures:
         raise InvalidExport("the SavedModel has no signatures: export it with `signatures=…`")
@@ -63,66 +73,101 @@ def describe(export: Path) -> Manifest:
 
 
 @cache
-def _configure() -> None:
+def _configure(threads: int) -> None:
     """Settings that TensorFlow takes before its first operation."""
-    for gpu in tf.config.list_physical_devices("GPU"):
-        tf.config.experimental.set_memory_growth(gpu, True)  # else it takes all memory at once
     # TF32 rounds float32's mantissa to 10 bits: float32 here means float32.
     tf.config.experimental.enable_tensor_float_32_execution(False)
+    try:
+        for gpu in tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.set_memory_growth(gpu, True)  # else it takes all memory at once
+        if threads:
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
+    except RuntimeError as error:  # somebody in this process ran TensorFlow before
+        logger.warning("TensorFlow keeps its own threads and GPU memory: %s", error)
 
 
 def _logical_device(device: Device) -> str:
-    _configure()
     kind = device.kind.upper()
     there = tf.config.list_logical_devices(kind)
-    if device.index >= len(there):
-        raise InvalidExport(
-            f"TensorFlow sees {len(there)} {kind} device(s), so there is no '{device}'"
-        )
-    return str(there[device.index].name)
+    if device.index < len(there):
+        return str(there[device.index].name)
+    driven = device.kind == "gpu" and not there
+    remedy = "pip install 'tensorflow[and-cuda]' brings what it needs for GPUs"
+    raise InvalidExport(
+        f"TensorFlow sees {len(there)} {kind} device(s), so there is no '{device}'"
+        + (f"; {remedy}" if driven else "")
+    )
 
 
 def _read(export: Path, device: str) -> Any:
     try:
         with tf.device(device):
             return tf.saved_model.load(str(export))
-    except (OSError, ValueError, KeyError, RuntimeError, tf.errors.OpError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise InvalidExport(f"TensorFlow cannot load {export.name}: {reason}") from error
+    except Exception as error:  # its loader raises a dozen kinds
+        raise InvalidExport(
+            f"TensorFlow cannot load the SavedModel: {_reason(error)}: export it again"
+        ) from error
 
 
 def _signature(function: Any) -> Signature:
     _, inputs = function.structured_input_signature
     return Signature(
         task="infer",
-        inputs={name: _spec(spec) for name, spec in inputs.items()},
-        outputs={name: _spec(spec) for name, spec in function.structured_outputs.items()},
+        inputs={name: _spec(name, spec) for name, spec in inputs.items()},
+        outputs={name: _spec(name, spec) for name, spec in function.structured_outputs.items()},
     )
 
 
-def _spec(spec: Any) -> TensorSpec:
+def _spec(name: str, spec: Any) -> TensorSpec:
     shape = None if spec.shape.rank is None else tuple(spec.shape.as_list())
-    return TensorSpec(dtype=cast(DType, spec.dtype.name), shape=shape)
+    try:
+        return TensorSpec(dtype=cast(DType, spec.dtype.name), shape=shape)
+    except ValueError:
+        raise InvalidExport(
+            f"the tensor {name!r} is {spec.dtype.name}, a type that requests cannot carry"
+        ) from None
 
 
 class _Function:
     """A signature that keeps its SavedModel alive and runs where it was loaded."""
 
-    def __init__(self, loaded: Any, signature: Any, device: str) -> None:
+    def __init__(self, loaded: Any, function: Any, signature: Signature, device: str) -> None:
+        inputs, outputs = function.structured_input_signature[1], function.structured_outputs
+        if (
+            inputs.keys() != signature.inputs.keys()
+            or not signature.outputs.keys() <= outputs.keys()
+        ):
+            raise InvalidExport(
+                f"the SavedModel takes {', '.join(inputs)} and gives {', '.join(outputs)}; the "
+                f"manifest says {', '.join(signature.inputs)} and {', '.join(signature.outputs)}: "
+                "export it again"
+            )
         self._loaded = loaded
+        self._function = function
         self._signature = signature
         self._device = device
-        self._types = {
-            name: spec.dtype for name, spec in signature.structured_input_signature[1].items()
-        }
 
     def __call__(self, inputs: Tensors) -> Tensors:
+        check(inputs, self._signature.inputs)
         try:
             with tf.device(self._device):
                 tensors = {
-                    name: tf.constant(inputs[name], dtype) for name, dtype in self._types.items()
+                    name: tf.constant(inputs[name], spec.dtype)
+                    for name, spec in self._signature.inputs.items()
                 }
-                outputs = self._signature(**tensors)
-        except (KeyError, TypeError, ValueError, tf.errors.InvalidArgumentError) as error:
-            raise InvalidInput(f"the model refused its inputs: {error}") from error
-        return {name: np.asarray(tensor.numpy()) for name, tensor in outputs.items()}
+                outputs = self._function(**tensors)
+                return {name: _array(outputs[name]) for name in self._signature.outputs}
+        except (TypeError, ValueError, tf.errors.InvalidArgumentError) as error:
+            raise InvalidInput(f"the model refused its inputs: {_reason(error)}") from error
+        except tf.errors.OpError as error:
+            raise InferenceFailed(f"TensorFlow failed: {_reason(error)}") from error
+
+
+def _array(tensor: Any) -> NDArray[Any]:
+    value = tensor.numpy()  # a copy; a scalar of strings comes as bytes, whose zeros must stay
+    return np.asarray(value, object if isinstance(value, bytes) else None)
+
+
+def _reason(error: Exception) -> str:
+    """The first line of TensorFlow's message; those after it trace its graph."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(". ")
