@@ -78,8 +78,8 @@ def _not_numbers() -> InferenceFailed:
 def batch_sizes(largest: int) -> tuple[int, ...]:
     """The batch sizes in use: 1, 2, 3, 4, 6, 8, 12, 16, … up to `largest`.
 
-    A runtime prepares itself anew for each size it meets, which costs 2–10 usual runs; a third of
-    padding at most costs less.
+    A runtime prepares itself anew for each size it meets, which costs 2–10 usual runs; padding,
+    which is never more than a third of a batch, costs less.
     """
     powers = [2**exponent for exponent in range(largest.bit_length())]
     between = [3 * 2**exponent for exponent in range(largest.bit_length())]

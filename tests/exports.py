@@ -1,4 +1,4 @@
-"""Small real exports for the tests: a linear classifier and a foreign SavedModel, made in seconds."""
+"""Small real exports for the tests, made in seconds: a classifier, raw tensors, foreign ones."""
 
 from __future__ import annotations
 
@@ -46,9 +46,7 @@ def write_classifier(
             "classify": Signature(
                 task="classify",
                 inputs={"images": TensorSpec(dtype="uint8", shape=(None, *size))},
-                outputs={
-                    "probabilities": TensorSpec(dtype="float32", shape=(None, len(labels)))
-                },
+                outputs={"probabilities": TensorSpec(dtype="float32", shape=(None, len(labels)))},
             )
         },
     )
@@ -56,17 +54,72 @@ def write_classifier(
     images = np.random.default_rng(0).integers(0, 256, (9, *size), np.uint8)
     write_goldens(folder, images, function(images)["probabilities"].numpy())
     if converted:
-        loaded = tf.saved_model.load(str(folder))
-        path = openvino_path(folder, "classify")
-        path.parent.mkdir(parents=True)
-        model = openvino.convert_model(loaded.signatures["classify"])
-        openvino.save_model(model, path, compress_to_fp16=False)
+        convert(folder, "classify")
     return manifest
+
+
+def write_mixer(folder: Path) -> Manifest:
+    """Write an export of raw tensors: a (any, 2) and b (any, any) → two names for one sum, a mean.
+
+    The sum is a + the mean of b by rows; the mean is a scalar.
+    """
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, 2], tf.float32, name="a"),
+            tf.TensorSpec([None, None], tf.float32, name="b"),
+        ]
+    )
+    def mix(a: tf.Tensor, b: tf.Tensor) -> dict[str, tf.Tensor]:
+        total = a + tf.reduce_mean(b, axis=1, keepdims=True)
+        return {"total": total, "same": tf.identity(total), "mean": tf.reduce_mean(total)}
+
+    module = tf.Module()
+    module.mix = mix
+    tf.saved_model.save(module, str(folder), signatures={"mix": mix})
+    pair, scalar = (
+        TensorSpec(dtype="float32", shape=(None, 2)),
+        TensorSpec(dtype="float32", shape=()),
+    )
+    manifest = Manifest(
+        signatures={
+            "mix": Signature(
+                task="infer",
+                inputs={"a": pair, "b": TensorSpec(dtype="float32", shape=(None, None))},
+                outputs={"total": pair, "same": pair, "mean": scalar},
+            )
+        },
+    )
+    manifest.write(folder)
+    inputs = {
+        "a": np.array([[1, 2], [3, 4]], np.float32),
+        "b": np.array([[1, 2, 3], [4, 5, 6]], np.float32),
+    }
+    outputs = {name: tensor.numpy() for name, tensor in mix(**inputs).items()}
+    _write_goldens(folder, "mix", inputs, outputs)
+    convert(folder, "mix")
+    return manifest
+
+
+def convert(folder: Path, signature: str) -> None:
+    """Write a signature's OpenVINO conversion as the exporter does."""
+    loaded = tf.saved_model.load(str(folder))
+    path = openvino_path(folder, signature)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    model = openvino.convert_model(loaded.signatures[signature])
+    openvino.save_model(model, path, compress_to_fp16=False)
 
 
 def write_goldens(folder: Path, images: np.ndarray, probabilities: np.ndarray) -> None:
     """Write the goldens of `classify`."""
-    tensors = {"classify/inputs/images": images, "classify/outputs/probabilities": probabilities}
+    _write_goldens(folder, "classify", {"images": images}, {"probabilities": probabilities})
+
+
+def _write_goldens(
+    folder: Path, signature: str, inputs: dict[str, np.ndarray], outputs: dict[str, np.ndarray]
+) -> None:
+    tensors = {f"{signature}/inputs/{name}": array for name, array in inputs.items()}
+    tensors |= {f"{signature}/outputs/{name}": array for name, array in outputs.items()}
     np.savez(golden_path(folder), **tensors)  # type: ignore[arg-type]  # its stub wants no names
 
 
@@ -80,6 +133,26 @@ def write_foreign(folder: Path) -> None:
         return {"y": x * module.half + 2.0}
 
     tf.saved_model.save(module, str(folder), signatures={"serving_default": serve})
+
+
+def write_foreign_texts(folder: Path) -> None:
+    """Write a foreign SavedModel with what is rare: strings, scalars, an unknown rank."""
+    module = tf.Module()
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="texts")])
+    def shout(texts: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {
+            "loud": tf.strings.upper(texts),
+            "first": texts[0],
+            "count": tf.size(texts, tf.int64),
+        }
+
+    @tf.function(input_signature=[tf.TensorSpec(None, tf.float32, name="x")])
+    def double(x: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"twice": 2.0 * x}
+
+    module.shout, module.double = shout, double
+    tf.saved_model.save(module, str(folder), signatures={"shout": shout, "double": double})
 
 
 def _classifier(size: tuple[int, int, int], classes: int) -> tf.types.experimental.GenericFunction:

@@ -1,0 +1,110 @@
+"""Large pictures: decoded beside the event loop, bounded, each with its own answer or error."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from service.decoding import Decoders
+from service.errors import InvalidImage, Overloaded
+from service.images import Picture
+from service.manifest import ImageInput
+from tests.pictures import DARK, picture
+
+IMAGE = ImageInput(height=8, width=8, channels=1)
+LARGE = picture(245, (400, 300))
+
+
+def opened(data: bytes) -> Picture:
+    return Picture.open(data, max_pixels=1_000_000)
+
+
+def decode(use: Callable[[Decoders], Awaitable[None]], max_waiting: int = 10) -> None:
+    async def run() -> None:
+        decoders = Decoders(max_waiting)
+        try:
+            await asyncio.wait_for(use(decoders), 30)
+        finally:
+            decoders.close()
+
+    asyncio.run(run())
+
+
+def test_small_pictures_are_left_to_their_batch() -> None:
+    async def use(decoders: Decoders) -> None:
+        pictures = [opened(DARK), opened(DARK)]
+        assert await decoders.rows(pictures, IMAGE) == pictures
+
+    decode(use, max_waiting=0)
+
+
+def test_large_pictures_are_decoded_on_other_threads_in_their_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    threads: list[threading.Thread] = []
+    plain = Picture.decode
+
+    def recorded(self: Picture, spec: ImageInput) -> Any:
+        threads.append(threading.current_thread())
+        return plain(self, spec)
+
+    monkeypatch.setattr(Picture, "decode", recorded)
+
+    async def use(decoders: Decoders) -> None:
+        small = opened(DARK)
+        shades = [opened(picture(shade, (200, 200))) for shade in (10, 100, 200)]
+        first, between, *others = await decoders.rows([shades[0], small, *shades[1:]], IMAGE)
+        assert between is small
+        for row, shade in zip([first, *others], (10, 100, 200), strict=True):
+            assert isinstance(row, np.ndarray)
+            assert row.shape == (8, 8, 1)
+            assert (row == shade).all()
+
+    decode(use)
+    assert len(threads) == 3
+    assert threading.main_thread() not in threads
+
+
+def test_a_broken_picture_is_an_error_in_its_place() -> None:
+    async def use(decoders: Decoders) -> None:
+        good, broken = await decoders.rows([opened(LARGE), opened(LARGE[:-60])], IMAGE)
+        assert isinstance(good, np.ndarray)
+        assert isinstance(broken, InvalidImage)
+
+    decode(use)
+
+
+def test_too_many_are_refused_at_once_and_those_that_left_make_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    let = threading.Event()
+    plain = Picture.decode
+
+    def held(self: Picture, spec: ImageInput) -> Any:
+        assert let.wait(30)
+        return plain(self, spec)
+
+    monkeypatch.setattr(Picture, "decode", held)
+
+    async def use(decoders: Decoders) -> None:
+        waiting = asyncio.create_task(decoders.rows([opened(LARGE)] * 2, IMAGE))
+        await asyncio.sleep(0)
+        with pytest.raises(Overloaded, match="2 pictures wait"):
+            await decoders.rows([opened(LARGE)] * 2, IMAGE)
+        assert len(await decoders.rows([opened(DARK)], IMAGE)) == 1, "small ones need no room"
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        again = asyncio.create_task(decoders.rows([opened(LARGE)] * 3, IMAGE))
+        await asyncio.sleep(0)
+        let.set()
+        assert len(await again) == 3
+
+    try:
+        decode(use, max_waiting=3)
+    finally:
+        let.set()
