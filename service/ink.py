@@ -13,12 +13,22 @@ A picture that is already MNIST's own is returned as it is.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.marks import Mark, digit_marks, find_marks, label
+from service.digit import centred, in_20, is_mnist
+from service.marks import (
+    Mark,
+    digit_marks,
+    find_marks,
+    inside_of_sheet,
+    is_ground,
+    label,
+    lies_along_border,
+    together,
+)
 from service.paper import Paper, places, read_paper
 
 Floats = NDArray[np.float32]
@@ -30,46 +40,35 @@ _COARSE: Final = 160
 _MIDDLE: Final = 80
 """Pixels of the ink's longer side at which strokes are measured."""
 
-_THINNEST: Final = 1.9
-"""Pixels of 20: thinner strokes are widened to this; MNIST's own are 1.5–4 wide."""
-
 
 def fit(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Greyscale uint8 (H, W) of any size and polarity → uint8 (28, 28), light on dark.
 
     A picture without ink gives zeros.
     """
-    if picture.shape == (28, 28) and _is_mnist(picture):
+    if picture.shape == (28, 28) and is_mnist(picture):
         return picture
-    calm = _despeckle(picture)
-    step = max(1, -(-max(calm.shape) // _COARSE))
+    digit = _digit(_despeckle(picture), sheets=2)
+    return np.zeros((28, 28), np.uint8) if digit is None else digit
+
+
+def _digit(calm: NDArray[np.uint8], *, sheets: int) -> NDArray[np.uint8] | None:
+    """The digit on a picture free of specks, within so many nested sheets; None without ink."""
+    step = -(-max(calm.shape) // _COARSE)
     coarse = _reduced(calm, step)
     paper = read_paper(coarse)
-    kept = None if paper is None else _find(coarse, paper)
-    if paper is None or kept is None:
-        return np.zeros((28, 28), np.uint8)
-    ink = _crop(calm, step, paper, *kept)
-    if ink.size == 0:
-        return np.zeros((28, 28), np.uint8)
-    return _centred(_in_20(ink, paper))
-
-
-def _is_mnist(picture: NDArray[np.uint8]) -> bool:
-    """Whether 28×28 pixels have the marks of the set's own making, which all 70,000 show.
-
-    Much pure black, some pure white, a box whose longer side is 20 (a few: 19), and a centre of
-    mass in the middle to half a pixel.
-    """
-    if picture.tobytes().count(0) < 420 or picture.max() < 254:
-        return False
-    down, across = picture.sum(1, np.int64), picture.sum(0, np.int64)
-    rows, columns = down.nonzero()[0], across.nonzero()[0]
-    longer = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
-    if not 19 <= longer <= 20:
-        return False
-    mass, middle = down.sum(), np.arange(28)
-    off = max(abs(down @ middle / mass - 14), abs(across @ middle / mass - 14))
-    return bool(off <= 0.55)
+    found = None if paper is None else _find(coarse, paper)
+    if found is None:
+        return None
+    if sheets and found.sheet is not None:
+        rows, columns = found.sheet
+        inner = calm[
+            rows.start * step : rows.stop * step, columns.start * step : columns.stop * step
+        ]
+        inside = _digit(inner, sheets=sheets - 1)
+        if inside is not None:
+            return inside
+    return centred(in_20(_crop(calm, step, found)))
 
 
 def _despeckle(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -111,29 +110,78 @@ def _reduced(picture: NDArray[np.uint8], step: int) -> Floats:
     return means
 
 
-def _find(coarse: Floats, paper: Paper) -> tuple[Mask, Mark] | None:
-    """The mask of the digit's ink in the reduced picture, and its box; None where there is none."""
-    ink = paper.ink(coarse, places(coarse.shape[0]), places(coarse.shape[1]))
-    labels, count = label(ink > max(0.35 * paper.contrast, 3.5 * paper.noise))
-    if not count:
+class _Found(NamedTuple):
+    """The digit in the reduced picture."""
+
+    paper: Paper
+    mask: Mask
+    """Its ink."""
+    box: Mark
+    """All of its marks as one."""
+    sheet: tuple[slice, slice] | None
+    """The inside of the sheet that it may stand on: rows, columns."""
+
+
+def _find(coarse: Floats, paper: Paper) -> _Found | None:
+    """The digit in the reduced picture; None where there is none."""
+    marked = _marked(coarse, paper)
+    if not marked.marks:
         return None
-    marks = digit_marks(find_marks(labels, count, ink), coarse.shape)
+    turned = None
+    if is_ground(marked.marks, marked.labels > 0):
+        turned = read_paper(coarse, marked.labels > 0)
+    if turned is not None:
+        paper, marked = turned, _marked(coarse, turned)
+    sheet = inside_of_sheet(marked.marks[0], marked.labels)
+    main = digit_marks(marked.marks)[0]
+    if turned is None and sheet is None and lies_along_border(main):
+        local = paper.followed(coarse)
+        closer = _marked(coarse, local)
+        if _is_shadow(coarse, marked, closer):
+            paper, marked = local, closer
+    marks = digit_marks(marked.marks)
     if sum(mark.mass for mark in marks) < 2.5 * paper.contrast:
         return None
-    box = Mark(
-        0,
-        0.0,
-        min(mark.top for mark in marks),
-        max(mark.bottom for mark in marks),
-        min(mark.left for mark in marks),
-        max(mark.right for mark in marks),
-        0,
-    )
-    return np.isin(labels, [mark.number for mark in marks]), box
+    kept = np.zeros(len(marked.marks) + 1, bool)
+    kept[[mark.number for mark in marks]] = True
+    return _Found(paper, kept[marked.labels], together(marks), sheet)
 
 
-def _crop(calm: NDArray[np.uint8], step: int, paper: Paper, mask: Mask, box: Mark) -> Floats:
+class _Marked(NamedTuple):
+    """Everything on a paper: pieces numbered in `labels`, and what they are, the most ink first."""
+
+    labels: NDArray[np.int32]
+    marks: list[Mark]
+
+
+def _marked(coarse: Floats, paper: Paper) -> _Marked:
+    ink = paper.ink(coarse, places(coarse.shape[0]), places(coarse.shape[1]))
+    labels, count = label(ink > max(0.25 * paper.contrast, 4 * paper.noise))
+    return _Marked(labels, find_marks(labels, count, ink))
+
+
+def _is_shadow(coarse: Floats, marked: _Marked, closer: _Marked) -> bool:
+    """Whether a shadow's edge was taken for ink: followed closer, the paper leaves a digit on it
+    that is smaller than that mark, clear of the border and of another shade than the mark.
+    """
+    if not closer.marks:
+        return False
+    main, digit = digit_marks(marked.marks)[0], digit_marks(closer.marks)[0]
+    size = max(digit.bottom - digit.top, digit.right - digit.left)
+    if lies_along_border(digit) or size < 0.15 * max(coarse.shape):
+        return False
+    inked = closer.labels == digit.number
+    rest = (marked.labels == main.number) & ~inked
+    if np.count_nonzero(inked) > np.count_nonzero(rest):
+        return False
+    ground = float(coarse[marked.labels == 0].mean())
+    shadow, ink = float(coarse[rest].mean()), float(coarse[inked].mean())
+    return min(abs(ink - shadow), abs(ink - ground)) > 0.25 * abs(shadow - ground)
+
+
+def _crop(calm: NDArray[np.uint8], step: int, found: _Found) -> Floats:
     """The digit's ink at full size, other marks left out, reduced to some `_MIDDLE` pixels."""
+    paper, mask, box, _ = found
     height, width = calm.shape
     coarse_height, coarse_width = mask.shape
     top, bottom = max(0, box.top - 2), min(coarse_height, box.bottom + 2)
@@ -159,78 +207,3 @@ def _grown(mask: Mask, pixels: int) -> Mask:
         rows = framed[:-2] | framed[1:-1] | framed[2:]
         mask = rows[:, :-2] | rows[:, 1:-1] | rows[:, 2:]
     return mask
-
-
-def _in_20(ink: Floats, paper: Paper) -> Floats:
-    """The ink scaled so that its box's longer side is 20, 0–1."""
-    rank = -max(1, ink.size // 100)
-    near_greatest = float(np.partition(ink.ravel(), rank)[rank])
-    level = float(np.median(ink[ink >= 0.5 * near_greatest]))
-    mask = ink > 0.35 * level
-    rows, columns = np.nonzero(mask.any(1))[0], np.nonzero(mask.any(0))[0]
-    if not rows.size:
-        return np.zeros((1, 1), np.float32)
-    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
-    longer = max(bottom - top, right - left)
-    stretched: Floats = np.clip(ink * np.float32(1.25 / level) - np.float32(0.15), 0, 1)
-    ink = _widened(stretched, mask, longer)
-    height = max(1, round(20 * (bottom - top) / longer))
-    width = max(1, round(20 * (right - left) / longer))
-    down = _weights(ink.shape[0], top, bottom, height)
-    across = _weights(ink.shape[1], left, right, width)
-    small: Floats = down @ ink @ across.T
-    most = float(np.partition(small.ravel(), -3)[-3]) if small.size > 3 else float(small.max())
-    lit: Floats = np.minimum(small * np.float32(1 / max(most, 1e-3)), np.float32(1))
-    return lit
-
-
-def _widened(ink: Floats, mask: Mask, longer: int) -> Floats:
-    """Widen strokes thinner than `_THINNEST` at 20 pixels: area averaging fades them."""
-    area = float(ink.sum())
-    edges = np.count_nonzero(mask[1:] != mask[:-1]) + np.count_nonzero(mask[:, 1:] != mask[:, :-1])
-    half_perimeter = edges * 0.5 * 0.785 + 1e-3
-    stroke = (half_perimeter - np.sqrt(max(half_perimeter**2 - 4 * area, 0))) / 2
-    missing = _THINNEST * longer / 20 - stroke
-    for turn in range(round(missing / 2)):
-        framed = np.pad(ink, 1)
-        cross = np.maximum(framed[:-2, 1:-1], framed[2:, 1:-1])
-        cross = np.maximum(cross, np.maximum(framed[1:-1, :-2], framed[1:-1, 2:]))
-        if turn % 2:  # a square's turn: between them they make an octagon
-            corners = np.maximum(framed[:-2, :-2], framed[2:, 2:])
-            corners = np.maximum(corners, np.maximum(framed[:-2, 2:], framed[2:, :-2]))
-            cross = np.maximum(cross, corners)
-        ink = np.maximum(ink, cross)
-    return ink
-
-
-def _weights(size: int, start: int, stop: int, count: int) -> Floats:
-    """(count, size): what each of `size` pixels gives to each of `count` that share start…stop.
-
-    Reducing, the part of each pixel that is covered (area averaging); enlarging, linear.
-    """
-    scale = (stop - start) / count
-    middles = start + (np.arange(count) + 0.5) * scale
-    reach = max(scale, 1.0)
-    pixels = np.arange(size) + 0.5
-    distance = np.abs(middles[:, None] - pixels)
-    if scale >= 1:
-        weights = np.clip((reach + 1) / 2 - distance, 0, 1)
-    else:
-        weights = np.maximum(1 - distance, 0)
-    shares: Floats = (weights / np.maximum(weights.sum(1, keepdims=True), 1e-6)).astype(np.float32)
-    return shares
-
-
-def _centred(small: Floats) -> NDArray[np.uint8]:
-    """Place up to 20×20 in 28×28 so that the centre of mass is the middle: uint8."""
-    height, width = small.shape
-    mass = float(small.sum())
-    if mass <= 0:
-        return np.zeros((28, 28), np.uint8)
-    row = float(small.sum(1) @ np.arange(height)) / mass
-    column = float(small.sum(0) @ np.arange(width)) / mass
-    top = min(max(round(14 - row), 0), 28 - height)
-    left = min(max(round(14 - column), 0), 28 - width)
-    digit = np.zeros((28, 28), np.uint8)
-    digit[top : top + height, left : left + width] = np.rint(small * 255)
-    return digit

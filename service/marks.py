@@ -11,7 +11,8 @@ Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 _SPECK: Final = 0.03
-"""A mark's share of the largest mark's ink below which it is dirt, unless it is close and dark."""
+_APART: Final = 0.25
+"""A mark's share of the largest mark's ink below which it is dirt: near to that one, and apart."""
 
 
 class Mark(NamedTuple):
@@ -88,32 +89,68 @@ def find_marks(labels: NDArray[np.int32], count: int, ink: Floats) -> list[Mark]
     return sorted(marks, key=lambda mark: -mark.mass)
 
 
-def digit_marks(marks: list[Mark], shape: tuple[int, int]) -> list[Mark]:
+def digit_marks(marks: list[Mark]) -> list[Mark]:
     """The marks that make the digit: the largest and what stands by it.
 
-    A mark along the picture's border is a shadow or the edge of the page where another mark, clear
-    of the border, can be the digit.
+    A mark that lies along the picture's border is a shadow or the edge of the page, as long as
+    another mark can be the digit.
     """
-    height, width = shape
-    inner = [mark for mark in marks if not _is_edge(mark, shape)]
-    main = inner[0] if inner else marks[0]
-    if inner and max(main.bottom - main.top, main.right - main.left) < 0.12 * max(height, width):
-        main = marks[0] if marks[0].mass > 8 * main.mass else main
-    kept = [main]
+    inner = [mark for mark in marks if not lies_along_border(mark)]
+    if not inner or inner[0].mass < 0.02 * marks[0].mass:
+        inner = marks
+    main = inner[0]
     size = max(main.bottom - main.top, main.right - main.left)
-    for mark in inner:
-        if mark is main:
-            continue
+    kept = [main]
+    for mark in inner[1:]:
         near = _gap(mark, main) < 0.25 * size
-        if mark.mass > 0.25 * main.mass or (near and mark.mass > _SPECK * main.mass):
+        if mark.mass > (_SPECK if near else _APART) * main.mass:
             kept.append(mark)
     return kept
 
 
-def _is_edge(mark: Mark, shape: tuple[int, int]) -> bool:
-    height, width = shape
-    along = 0.35 * min(height, width)
-    return mark.contact > along
+def together(marks: list[Mark]) -> Mark:
+    """Several marks as one."""
+    _, mass, top, bottom, left, right, contact = zip(*marks, strict=True)
+    return Mark(0, sum(mass), min(top), max(bottom), min(left), max(right), sum(contact))
+
+
+def lies_along_border(mark: Mark) -> bool:
+    """Strokes that end at the border touch it by their width, edges and shadows by their length."""
+    return mark.contact > 0.3 * (mark.bottom - mark.top + mark.right - mark.left)
+
+
+def inside_of_sheet(mark: Mark, labels: NDArray[np.int32]) -> tuple[slice, slice] | None:
+    """Rows and columns inside of a large rectangle: a sheet on a table, or what a frame surrounds.
+
+    None where the mark is no such.
+    """
+    height, width = mark.bottom - mark.top, mark.right - mark.left
+    if height * width < 0.2 * labels.size or min(height, width) < 12:
+        return None
+    band = labels[mark.top : mark.bottom, mark.left : mark.right] == mark.number
+    down, across = max(1, height // 16), max(1, width // 16)
+    inner = band[down:-down, across:-across]
+    filled = np.count_nonzero(band) - np.count_nonzero(inner)
+    if filled < 0.85 * (band.size - inner.size):
+        return None
+    return (
+        slice(mark.top + down, mark.bottom - down),
+        slice(mark.left + across, mark.right - across),
+    )
+
+
+def is_ground(marks: list[Mark], mask: Mask) -> bool:
+    """Whether the marks are the ground around a digit that fills the picture: cut-off pieces.
+
+    Then they touch the border in several places, and what they leave hangs together.
+    """
+    total = sum(mark.mass for mark in marks)
+    touching = [mark for mark in marks if mark.contact and mark.mass > 0.02 * total]
+    if len(touching) < 2 or sum(mark.mass for mark in touching) < 0.5 * total:
+        return False
+    labels, count = label(~mask)
+    largest = max(np.bincount(labels.ravel(), minlength=2)[1:], default=0)
+    return count > 0 and bool(largest > 0.9 * np.count_nonzero(labels))
 
 
 def _gap(one: Mark, other: Mark) -> float:

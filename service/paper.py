@@ -12,9 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 
 _FAINTEST: Final = 16.0
 """Grey levels: a smaller difference from the paper is no ink."""
+
+_UNEVEN: Final = 50.0
+"""Grey levels: how far the paper's shade may lie from its most frequent one at first sight."""
 
 _SAMPLES: Final = 40
 """Pixels of the longer side that the paper's shade is fitted to: it is smooth."""
@@ -33,35 +37,99 @@ class Paper:
     noise: float
     """Standard deviation of the paper's grain, grey levels."""
 
+    ground: Floats | None = None
+    """(h, w): the shade followed from place to place instead, where no quadratic describes it."""
+
     def ink(self, picture: Floats, rows: Floats, columns: Floats) -> Floats:
         """How far `picture` (h, w) differs towards ink, at its places −1…1 in the whole one."""
-        return np.float32(self.polarity) * (picture - _surface(self.shade, rows, columns))
+        if self.ground is None:
+            shade = _surface(self.shade, rows, columns)
+        else:
+            shade = _between(_between(self.ground, rows).T, columns).T
+        ink: Floats = np.float32(self.polarity) * (picture - shade)
+        return ink
+
+    def followed(self, picture: Floats) -> Paper:
+        """The same paper, its shade followed across hard shadows; the polarity told anew.
+
+        Grey closing, or opening where ink is light, by a square a fifth of the picture wide: wider
+        than a stroke. By a narrow one, strokes stand out where the holes of digits do not.
+        """
+        size = max(picture.shape)
+        narrow = {polarity: _closed(picture, polarity, size // 25) for polarity in (1, -1)}
+        mass = {p: float(np.abs(picture - narrow[p]).sum()) for p in narrow}
+        polarity = max(mass, key=mass.__getitem__)
+        ground = _closed(picture, polarity, size // 10)
+        contrast = _contrast((polarity * (picture - ground)).ravel())
+        return Paper(self.shade, polarity, max(contrast, _FAINTEST), self.noise, ground)
 
 
-def read_paper(picture: Floats) -> Paper | None:
+def _closed(picture: Floats, polarity: int, reach: int) -> Floats:
+    """The picture without what is dark (polarity −1) or light (1) and narrower than 2 · reach."""
+    first, second = (np.maximum, np.minimum) if polarity < 0 else (np.minimum, np.maximum)
+    for choose in (first, second):
+        for axis in (0, 1):
+            width = [(reach, reach) if each == axis else (0, 0) for each in (0, 1)]
+            framed = np.pad(picture, width, mode="edge")
+            windows = np.lib.stride_tricks.sliding_window_view(framed, 2 * reach + 1, axis=axis)
+            picture = choose.reduce(windows, axis=-1)
+    return picture
+
+
+def _between(values: Floats, at: Floats) -> Floats:
+    """Rows of `values` (h, w) at places −1…1, linearly between them: (places, w)."""
+    position = np.clip((at + 1) * np.float32(len(values) / 2) - np.float32(0.5), 0, len(values) - 1)
+    lower = np.minimum(position.astype(np.int64), max(0, len(values) - 2))
+    share = (position - lower).astype(np.float32)[:, None]
+    upper = np.minimum(lower + 1, len(values) - 1)
+    between: Floats = values[lower] * (1 - share) + values[upper] * share
+    return between
+
+
+def read_paper(picture: Floats, on_paper: Mask | None = None) -> Paper | None:
     """The paper of a reduced picture (h, w), float32; None where nothing stands on it.
 
-    A robust plane through the border ring, where there is least ink, then a quadratic through all
-    that lies near it: uneven light is smooth, ink is not.
+    It starts from the shade that most of the border has, where there is least ink, or from pixels
+    known to be paper, and takes in all that lies near a quadratic through it: uneven light is
+    smooth, ink is not.
     """
     stride = max(1, max(picture.shape) // _SAMPLES)
-    sample = picture[::stride, ::stride]
     rows, columns = (places(size)[::stride] for size in picture.shape)
-    terms, values = _terms(rows, columns), sample.ravel()
-    ring = np.ones(sample.shape, bool)
-    margins = [max(1, round(size * 0.06)) for size in sample.shape]
-    ring[margins[0] : -margins[0], margins[1] : -margins[1]] = False
+    values = picture[::stride, ::stride].ravel()
+    terms = _terms(rows, columns)
+    if on_paper is None or not on_paper[::stride, ::stride].any():
+        ring = values[_ring((rows.size, columns.size)).ravel()]
+        near = np.abs(values - _densest(ring)) < _UNEVEN
+    else:
+        near = on_paper[::stride, ::stride].ravel()
     shade = np.zeros(6, np.float32)
-    shade[:3] = _robust_plane(terms[ring.ravel(), :3], values[ring.ravel()])
-    for _ in range(3):
-        residual = values - terms @ shade
-        near = np.abs(residual) < max(3 * _grain(residual), 6.0)
-        if np.count_nonzero(near) < 24:
+    shade[0] = _median(values[near])
+    noise = 0.0
+    for count in (3, 6, 6, 6):
+        if np.count_nonzero(near) < 2 * count:
             break
-        shade = _least_squares(terms[near], values[near])
-    noise = _grain((values - terms @ shade)[near])
+        shade[:count] = _least_squares(terms[near, :count], values[near])
+        residual = np.abs(values - terms @ shade)
+        noise = 1.4826 * _median(residual[near])
+        near = residual < max(3 * noise, 8.0)
     residual = picture - _surface(shade, places(picture.shape[0]), places(picture.shape[1]))
     return _darker_or_lighter(residual.ravel(), shade, noise)
+
+
+def _ring(shape: tuple[int, int]) -> Mask:
+    """The border of a picture, a sixteenth of each side wide."""
+    ring = np.ones(shape, bool)
+    down, across = (max(1, size // 16) for size in shape)
+    ring[down:-down, across:-across] = False
+    return ring
+
+
+def _densest(values: Floats) -> float:
+    """The middle of the stretch of `_UNEVEN` grey levels that holds the most of the values."""
+    ordered = np.sort(values)
+    held = np.searchsorted(ordered, ordered + _UNEVEN, side="right") - np.arange(ordered.size)
+    start = int(held.argmax())
+    return float(ordered[start + int(held[start]) // 2])
 
 
 def _darker_or_lighter(residual: Floats, shade: Floats, noise: float) -> Paper | None:
@@ -81,31 +149,16 @@ def _darker_or_lighter(residual: Floats, shade: Floats, noise: float) -> Paper |
 
 def _contrast(ink: Floats) -> float:
     """The level of the ink: the median of what is above half of the near-greatest."""
-    rank = min(ink.size - 1, max(3, ink.size // 400))
+    rank = min(ink.size - 1, max(3, ink.size // 2500))
     near_greatest = float(np.partition(ink, -rank - 1)[-rank - 1])
     above = ink[ink > 0.5 * near_greatest]
     return _median(above) if near_greatest > 0 and above.size else 0.0
 
 
-def _robust_plane(terms: Floats, values: Floats) -> Floats:
-    """The least sum of absolute differences, by reweighted least squares: (3,)."""
-    plane = np.array([_median(values), 0, 0], np.float32)
-    for _ in range(6):
-        weight = np.reciprocal(np.maximum(np.abs(values - terms @ plane), np.float32(1)))
-        plane = _least_squares(terms, values, weight)
-    return plane
-
-
-def _least_squares(terms: Floats, values: Floats, weight: Floats | None = None) -> Floats:
+def _least_squares(terms: Floats, values: Floats) -> Floats:
     """The coefficients of least squared differences, drawn a little towards 0."""
-    weighted = terms if weight is None else terms * weight[:, None]
-    normal = weighted.T @ terms + 1e-3 * np.eye(terms.shape[1])
-    return np.linalg.solve(normal, weighted.T @ values).astype(np.float32)
-
-
-def _grain(residual: Floats) -> float:
-    """The standard deviation, from the median: strokes do not count."""
-    return 1.4826 * _median(np.abs(residual)) if residual.size else 0.0
+    normal = terms.T @ terms + 1e-3 * np.eye(terms.shape[1])
+    return np.linalg.solve(normal, terms.T @ values).astype(np.float32)
 
 
 def _median(values: Floats) -> float:
