@@ -58,7 +58,7 @@ def write_classifier(
     return manifest
 
 
-def write_mixer(folder: Path) -> Manifest:
+def write_mixer(folder: Path, *, converted: bool = True) -> Manifest:
     """Write an export of raw tensors: a (any, 2) and b (any, any) → two names for one sum, a mean.
 
     The sum is a + the mean of b by rows; the mean is a scalar.
@@ -97,7 +97,8 @@ def write_mixer(folder: Path) -> Manifest:
     }
     outputs = {name: tensor.numpy() for name, tensor in mix(**inputs).items()}
     _write_goldens(folder, "mix", inputs, outputs)
-    convert(folder, "mix")
+    if converted:
+        convert(folder, "mix")
     return manifest
 
 

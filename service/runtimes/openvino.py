@@ -13,7 +13,7 @@ import numpy as np
 import openvino
 
 from service.devices import Device
-from service.errors import InferenceFailed, InvalidExport
+from service.errors import InferenceFailed, InvalidExport, InvalidInput
 from service.manifest import Signature, openvino_path
 from service.runtimes import Function, Placement, Precision, Program, Tensors, check
 
@@ -100,10 +100,18 @@ class _Function:
         self._request = compiled.create_infer_request()
         self._signature = signature
         self._inputs = fed
+        self._batched = [
+            name for name, spec in signature.inputs.items() if spec.shape and spec.shape[0] is None
+        ]
         self._outputs = {name: outputs[name] for name in signature.outputs}
 
     def __call__(self, inputs: Tensors) -> Tensors:
         check(inputs, self._signature.inputs)
+        rows = {inputs[name].shape[0] for name in self._batched}
+        if (
+            len(rows) > 1
+        ):  # OpenVINO computes with tensors that do not fit together, and says nothing
+            raise InvalidInput(f"the inputs have {sorted(rows)} rows: each takes the same number")
         ports: dict[Any, Any] = {port: inputs[name] for name, port in self._inputs.items()}
         try:
             # Inputs are read where they lie; outputs are copied before the next call overwrites

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 import weakref
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -276,6 +277,43 @@ def test_two_devices_share_the_queue_and_even_one_request() -> None:
 
     serve(use, worker, worker, max_batch_size=4)
     assert names == {"test-0", "test-1"}
+
+
+def test_in_the_thick_of_it_every_caller_gets_its_own(caplog: pytest.LogCaptureFixture) -> None:
+    """Callers of all sizes come and leave while two devices work and some batches fail."""
+    random = np.random.default_rng(11)
+    runs = itertools.count()
+
+    def worker(rows: list[int]) -> list[int]:
+        if next(runs) % 7 == 3:
+            raise RuntimeError("this one fails")
+        return [-row for row in rows]
+
+    async def ask(batcher: Batcher[int, int], first: int, count: int) -> int:
+        rows = list(range(first, first + count))
+        answers = await batcher.submit(rows)
+        failed = [isinstance(answer, InferenceFailed) for answer in answers]
+        for row, answer, is_failed in zip(rows, answers, failed, strict=True):
+            assert is_failed or answer == -row
+        return count - sum(failed)
+
+    async def use(batcher: Batcher[int, int]) -> None:
+        asked = []
+        for number in range(400):
+            count = int(random.integers(1, 20))
+            asked.append(asyncio.create_task(ask(batcher, number * 100, count)))
+            if random.random() < 0.3:
+                asked[int(random.integers(len(asked)))].cancel()
+            if random.random() < 0.3:
+                await asyncio.sleep(0)
+        outcomes = await asyncio.gather(*asked, return_exceptions=True)
+        answered = [outcome for outcome in outcomes if isinstance(outcome, int)]
+        assert sum(answered) > 1000
+        assert {type(outcome) for outcome in outcomes} == {int, asyncio.CancelledError}
+        assert batcher.queued == 0
+
+    serve(use, worker, worker, max_queue=10_000)
+    assert caplog.text.count("this one fails") > 10
 
 
 def test_closing_answers_what_waits_refuses_the_new_and_ends_the_threads() -> None:

@@ -19,7 +19,7 @@ from service.devices import Device
 from service.errors import InvalidExport
 from service.manifest import Manifest, golden_path, manifest_path, openvino_path
 from service.runtimes import openvino
-from service.settings import RunOptions, Settings
+from service.settings import ModelOptions, RunOptions, Settings
 from service.store import Export, find
 from tests.exports import write_foreign
 
@@ -35,18 +35,24 @@ def export(models_dir: Path, tmp_path: Path) -> Export:
     return find(shutil.copytree(models_dir / "shade" / "1", tmp_path / "shade" / "1"))
 
 
+@pytest.fixture(autouse=True)
+def _no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same choices on every machine."""
+    monkeypatch.setattr(devices, "gpu_count", lambda: 0)
+
+
 def refusal(export: Export, options: RunOptions = AUTO) -> str:
     with pytest.raises(InvalidExport) as caught:
         golden.load(export, options)
     return caught.value.message
 
 
-def change_goldens(export: Export, change: Callable[[dict[str, np.ndarray]], None]) -> None:
+def change_goldens(export: Export, change: Callable[[dict[str, Any]], None]) -> None:
     path = golden_path(export.path)
     with np.load(path) as arrays:
-        tensors = dict(arrays)
+        tensors: dict[str, Any] = dict(arrays)
     change(tensors)
-    np.savez(path, **tensors)  # type: ignore[arg-type]  # its stub wants no names
+    np.savez(path, **tensors)
 
 
 def change_manifest(export: Export, change: Callable[[dict[str, Any]], None]) -> None:
@@ -141,7 +147,8 @@ def _as_array(path: Path) -> None:
 
 
 def _as_pickle(path: Path) -> None:
-    np.savez(path, **{INPUT: np.array([{}], object)})
+    tensors: dict[str, Any] = {INPUT: np.array([{}], object)}
+    np.savez(path, **tensors)
 
 
 @pytest.mark.parametrize(
@@ -323,7 +330,7 @@ def test_a_gpu_that_tensorflow_cannot_use_gives_way_to_the_cpu(
     assert "GPU device(s), so there is no 'gpu" in loaded.reason
 
 
-def test_a_gpu_asked_for_is_never_replaced(export: Export, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_asked_for_is_never_replaced(export: Export) -> None:
     assert "so there is no 'gpu:9'" in refusal(export, RunOptions(device="gpu:9"))
 
 
@@ -352,7 +359,8 @@ def test_a_foreign_saved_model_is_not_for_openvino(tmp_path: Path) -> None:
 
 def test_a_models_own_options_go_before_the_global_ones(export: Export) -> None:
     settings = Settings(
-        runtime="openvino", model_options={"shade": {"runtime": "tensorflow", "device": "cpu:0"}}
+        runtime="openvino",
+        model_options={"shade": ModelOptions(runtime="tensorflow", device="cpu:0")},
     )
     loaded = golden.load(export, settings.run_options("shade"))
     assert loaded.runtime == "tensorflow"
@@ -364,7 +372,7 @@ def test_serving_by_openvino_never_imports_tensorflow(export: Export) -> None:
     _in_a_fresh_process(
         export,
         """
-loaded = golden.load(export, RunOptions())
+loaded = golden.load(export, RunOptions(device="cpu"))
 assert loaded.runtime == "openvino"
 heavy = {"tensorflow", "keras"} & sys.modules.keys()
 assert not heavy, heavy
