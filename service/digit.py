@@ -32,20 +32,44 @@ def is_mnist(picture: NDArray[np.uint8]) -> bool:
     return bool(off <= 0.55)
 
 
-def in_20(ink: Floats) -> Floats:
-    """The ink scaled so that its box's longer side is 20, 0–1."""
+def standing(ink: Floats) -> NDArray[np.uint8] | None:
+    """28×28 ink that stands as MNIST's does, cleaned and left in its place; None elsewhere.
+
+    Noise moves a box by a pixel: scaling by 19/20 would only blur what is right already.
+    """
+    level, top, bottom, left, right = _extent(ink)
+    if not 18 <= max(bottom - top, right - left) <= 21:
+        return None
+    clean = np.clip(ink * np.float32(1 / level), 0, 1)
+    middle, mass = np.arange(28) - 14, float(clean.sum())
+    off = max(abs(clean.sum(1) @ middle), abs(clean.sum(0) @ middle)) / mass
+    return np.rint(clean * 255).astype(np.uint8) if off < 0.8 else None
+
+
+def _extent(ink: Floats) -> tuple[float, int, int, int, int]:
+    """The level of full ink, and the box of what is ink: top, bottom, left, right, ends excluded.
+
+    The box is empty where there is no ink.
+    """
     rank = -max(1, ink.size // 100)
     near_greatest = float(np.partition(ink.ravel(), rank)[rank])
     level = float(np.median(ink[ink >= 0.5 * near_greatest]))
     mask = ink > 0.35 * level
     rows, columns = np.nonzero(mask.any(1))[0], np.nonzero(mask.any(0))[0]
-    if not rows.size:
+    if level <= 0 or not rows.size:
+        return 1.0, 0, 0, 0, 0
+    return level, int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+
+
+def in_20(ink: Floats) -> Floats:
+    """The ink scaled so that its box's longer side is 20, 0–1."""
+    level, top, bottom, left, right = _extent(ink)
+    if top == bottom:
         return np.zeros((1, 1), np.float32)
-    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
     longer = max(bottom - top, right - left)
     stretched: Floats = ink * np.float32(1.25 / level) - np.float32(0.15)
     np.clip(stretched, 0, 1, out=stretched)
-    ink = _widened(stretched, mask, longer)
+    ink = _widened(stretched, longer)
     height = max(1, round(20 * (bottom - top) / longer))
     width = max(1, round(20 * (right - left) / longer))
     down = _weights(ink.shape[0], top, bottom, height)
@@ -56,9 +80,9 @@ def in_20(ink: Floats) -> Floats:
     return lit
 
 
-def _widened(ink: Floats, mask: Mask, longer: int) -> Floats:
+def _widened(ink: Floats, longer: int) -> Floats:
     """Widen strokes thinner than `_THINNEST` at 20 pixels: area averaging fades them."""
-    area = float(ink.sum())
+    area, mask = float(ink.sum()), ink > 0.3
     edges = np.count_nonzero(mask[1:] != mask[:-1]) + np.count_nonzero(mask[:, 1:] != mask[:, :-1])
     half_perimeter = edges * 0.5 * 0.785 + 1e-3
     stroke = (half_perimeter - np.sqrt(max(half_perimeter**2 - 4 * area, 0))) / 2

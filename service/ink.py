@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from service.digit import centred, in_20, is_mnist
+from service.digit import centred, in_20, is_mnist, standing
 from service.marks import (
     Mark,
     digit_marks,
@@ -68,6 +68,11 @@ def _digit(calm: NDArray[np.uint8], *, sheets: int) -> NDArray[np.uint8] | None:
         inside = _digit(inner, sheets=sheets - 1)
         if inside is not None:
             return inside
+    if calm.shape == (28, 28) and found.paper.polarity > 0:
+        near = _grown(found.mask, 2)
+        placed = standing(found.paper.ink(coarse, places(28), places(28)) * near)
+        if placed is not None:
+            return placed
     return centred(in_20(_crop(calm, step, found)))
 
 
