@@ -10,7 +10,7 @@
 
 ARG BASE=python:3.12-slim-bookworm
 
-# --- what to install: from pyproject.toml, so that its other lines do not stale the layers below ----
+# --- what to install: from pyproject.toml, so that its other lines do not stale the layers below 
 FROM ${BASE} AS requirements
 WORKDIR /requirements
 COPY pyproject.toml .
@@ -19,7 +19,7 @@ RUN python -c "import pathlib, tomllib; \
     [pathlib.Path(f'{name}.txt').write_text('\n'.join(project['dependencies'] + extra)) \
      for name, extra in project['optional-dependencies'].items()]"
 
-# --- environments: packages without this project's code, and without pip ----------------------------
+# --- environments: packages without this project's code, and without pip ------------------------
 FROM ${BASE} AS environment
 ENV PIP_NO_COMPILE=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 RUN python -m venv --without-pip /opt/venv
@@ -35,7 +35,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
         -c /requirements/constraints.txt -r /requirements/service.txt
 # What serving never opens. The service reads OpenVINO's own format on CPUs, so other devices'
 # plugins and other formats' readers go; openvino.tools goes with openvino_telemetry, which reports
-# every import to its makers. It draws no text, so Pillow's fonts go. tests/containers/try_image.py
+# every import to its makers. It draws no text, so Pillow's fonts go. `python -m tests.containers`
 # proves that what is left serves every format of picture.
 RUN cd /opt/venv/lib/python3*/site-packages \
     && rm -r openvino/cmake openvino/include openvino/tools openvino/torch \
@@ -50,6 +50,7 @@ RUN cd /opt/venv/lib/python3*/site-packages \
     && find openvino/frontend -mindepth 1 -type d -prune -exec rm -r {} + \
     && find . -type d -name tests -prune -exec rm -r {} + \
     && find . -type f -regex '.*\.\(pyi\|pyx\|pxd\|a\|h\)' -delete \
+    && find /opt/venv/bin -type f -delete \
     && strip --strip-debug uvloop/*.so PIL/*.so
 # Bytecode that is never checked against its source: no image changes, and layers may lose times.
 RUN python -m compileall -q --invalidation-mode unchecked-hash /opt/venv/lib
@@ -78,7 +79,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 RUN rm -r /opt/venv/lib/python3*/site-packages/tensorflow/include \
     && python -m compileall -q --invalidation-mode unchecked-hash /opt/venv/lib
 
-# --- code: last, so that a change of it rebuilds in seconds ----------------------------------------
+# --- code: last, so that a change of it rebuilds in seconds -------------------------------------
 FROM ${BASE} AS service-code
 COPY LICENSE /app/
 COPY service /app/service
@@ -88,7 +89,7 @@ FROM service-code AS training-code
 COPY training /app/training
 RUN python -m compileall -q --invalidation-mode unchecked-hash /app
 
-# --- what every image has --------------------------------------------------------------------------
+# --- what every image has -----------------------------------------------------------------------
 FROM ${BASE} AS runtime
 LABEL org.opencontainers.image.title="Lutrin" \
       org.opencontainers.image.description="Train Keras models, export them as SavedModel folders, serve them over HTTP." \
@@ -119,7 +120,7 @@ sys.exit(connection.getresponse().status != 200)\n"]
 ENTRYPOINT ["python", "-m", "service"]
 CMD []
 
-# --- the images ------------------------------------------------------------------------------------
+# --- the images ---------------------------------------------------------------------------------
 FROM runtime AS training
 ENV KERAS_HOME=/cache/keras \
     MPLCONFIGDIR=/cache/matplotlib
