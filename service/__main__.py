@@ -60,6 +60,7 @@ def _serve(arguments: Sequence[str]) -> int:
         port=settings.port,
         log_config=None,
         access_log=settings.access_log,
+        proxy_headers=settings.access_log,  # nothing else asks who the caller is
         timeout_graceful_shutdown=settings.shutdown_timeout_s,
         server_header=False,
     )

@@ -104,7 +104,7 @@ async def _speak_http_error(request: Request, error: Exception) -> Response:
     }
     message = messages.get(error.status_code, error.detail)
     code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
-    request_id = request_id_of(request)
+    request_id = request_id_of(request.scope)
     body = envelope(message, error.status_code, code, None, request_id)
     headers = {**(error.headers or {}), "x-request-id": request_id}
     return Response(body, error.status_code, headers, media_type="application/json")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Sequence
 from typing import Final, NamedTuple, TypeVar, cast
 
 from service import store
-from service.classification import Prediction, top
+from service.classification import Prediction, Probabilities, top
 from service.decoding import Decoders
 from service.errors import (
     DeadlineExceeded,
@@ -22,7 +21,7 @@ from service.errors import (
     VersionNotFound,
 )
 from service.images import Picture
-from service.manifest import Manifest, Task
+from service.manifest import ImageInput, Manifest, Task
 from service.model import Model
 from service.runtimes import Tensors
 from service.settings import Settings
@@ -119,9 +118,7 @@ class Engine:
         if manifest.image is None or manifest.labels is None:
             raise UnsupportedTask(f"'{found.export.name}' takes no pictures", param="model")
         pictures = [self._open(data, index) for index, data in enumerate(files)]
-        async with self._deadline():
-            rows = _all_good(await self._decoders.rows(pictures, manifest.image))
-            answers = _all_good(await found.run(signature, rows))
+        answers = await self._in_time(self._answer(found, signature, pictures, manifest.image))
         results = [top(answer, manifest.labels, count) for answer in answers]
         return Classification(found.export.name, found.export.version, results)
 
@@ -143,18 +140,22 @@ class Engine:
         if name not in manifest.signatures:
             known = ", ".join(manifest.signatures)
             raise InvalidInput(f"'{found.export.name}' has no signature '{name}'; it has: {known}")
-        async with self._deadline():
-            [answer] = await found.run(name, [inputs])
+        [answer] = await self._in_time(found.run(name, [inputs]))
         if isinstance(answer, Exception):
             raise answer
         return cast(Tensors, answer)
 
-    @asynccontextmanager
-    async def _deadline(self) -> AsyncIterator[None]:
+    async def _answer(
+        self, model: Model, signature: str, pictures: Sequence[Picture], image: ImageInput
+    ) -> list[Probabilities]:
+        rows = _all_good(await self._decoders.rows(pictures, image))
+        return _all_good(await model.run(signature, rows))
+
+    async def _in_time(self, work: Awaitable[T]) -> T:
         seconds = self._settings.request_timeout_s
         try:
             async with asyncio.timeout(seconds):
-                yield
+                return await work
         except TimeoutError:
             message = f"no answer within {seconds:g} s: the service is busy or the model is slow"
             raise DeadlineExceeded(message) from None

@@ -7,6 +7,7 @@ than a small model's answer. So an endpoint takes the `Request` and gives a `Res
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import re
 import time
@@ -28,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+_PROCESS: Final = uuid.uuid4().hex[:16]
+_numbers: Final = itertools.count(1)
 _REQUEST_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 _PATIENCE_S: Final = 0.05
 """Only an answer slower than this is worth watching whether its caller is still there."""
@@ -61,10 +64,9 @@ class EnvelopeRoute(APIRoute):
         if scope["method"] not in methods and not (scope["method"] == "HEAD" and "GET" in methods):
             raise HTTPException(405, headers={"Allow": ", ".join(sorted(methods))})
         started = time.perf_counter()
-        request = Request(scope, receive)
-        request_id = scope["request_id"] = request_id_of(request)
+        request_id = request_id_of(scope)
         try:
-            response: Response = await self.endpoint(request)
+            response: Response = await self.endpoint(Request(scope, receive))
         except ServiceError as error:
             response = self.refuse(error, request_id)
         except ClientDisconnect:
@@ -81,9 +83,10 @@ class EnvelopeRoute(APIRoute):
     def refuse(cls, error: ServiceError, request_id: str) -> Response:
         """The response that speaks an error."""
         status = cls.status(error)
-        headers = {"retry-after": "1"} if status in (429, 503) else None
-        body = cls.body(error, status, request_id)
-        return Response(body, status, headers, media_type="application/json")
+        reply = JSONReply(cls.body(error, status, request_id), status)
+        if status in (429, 503):
+            reply.raw_headers.append((b"retry-after", b"1"))
+        return reply
 
     def _count(self, status: int) -> None:
         if status not in self._counts:
@@ -94,10 +97,35 @@ class EnvelopeRoute(APIRoute):
 UNEXPECTED: Final = "something went wrong in the service; its log has the reason by this request id"
 
 
-def request_id_of(request: Request) -> str:
+def header(scope: Scope, name: bytes) -> str:
+    """A request's header, empty where it is missing; `name` in lower case."""
+    # As Starlette's Headers would, without decoding them all.
+    for key, value in scope["headers"]:
+        if key == name:
+            return str(value, "latin-1")
+    return ""
+
+
+def request_id_of(scope: Scope) -> str:
     """The caller's `X-Request-ID` where it sent a sound one, else a new one."""
-    given = request.headers.get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    given = header(scope, b"x-request-id")
+    if given and _REQUEST_ID.fullmatch(given):
+        return given
+    return f"{_PROCESS}-{next(_numbers):x}"
+
+
+class JSONReply(Response):
+    """JSON that is encoded already."""
+
+    def __init__(self, content: bytes, status: int = 200) -> None:
+        # Response.__init__ costs more than all else that a small answer needs
+        self.status_code = status
+        self.body = content
+        self.background = None
+        self.raw_headers = [
+            (b"content-length", str(len(content)).encode()),
+            (b"content-type", b"application/json"),
+        ]
 
 
 async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:

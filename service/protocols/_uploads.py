@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import AsyncGenerator
+from functools import lru_cache
 from typing import Annotated, Final, NamedTuple
+from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from service.errors import InputTooLarge, InvalidInput, UnsupportedType
+from service.protocols._envelope import header
 from service.settings import Settings
 
 _FORMS: Final = (
@@ -24,7 +27,7 @@ _FORMS: Final = (
 class ClassifyRequest(BaseModel):
     """Pictures in JSON, and the options that any form takes."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     model: str | None = None
     """The model's name; may be left out when exactly one model can classify."""
@@ -51,14 +54,14 @@ async def read_upload(request: Request, settings: Settings) -> Upload:
         InputTooLarge: the body or the number of pictures passes its limit.
         UnsupportedType: the body's content type is none of the three.
     """
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type == "multipart/form-data":
-        return await _read_form(request, settings)
-    if content_type == "application/json":
-        return _read_json(await read_body(request, settings.max_body_bytes), settings)
+    content_type = header(request.scope, b"content-type").partition(";")[0].strip().lower()
+    body = await read_body(request, settings.max_body_bytes)
     if content_type.startswith("image/") or content_type == "application/octet-stream":
-        body = await read_body(request, settings.max_body_bytes)
-        return Upload([body], _options(dict(request.query_params)))
+        return Upload([body], _query(request.scope["query_string"]))
+    if content_type == "application/json":
+        return _read_json(body, settings)
+    if content_type == "multipart/form-data":
+        return await _read_form(request, body, settings)
     raise UnsupportedType(f"the content type is {content_type or 'missing'!r}; {_FORMS}")
 
 
@@ -67,39 +70,45 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
 
     Raises:
         InputTooLarge: it is, or says it is, longer than `max_bytes`.
+        ClientDisconnect: the caller hung up before its end.
     """
-    return b"".join([chunk async for chunk in _bounded(request, max_bytes)])
-
-
-async def _bounded(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:
-    declared = request.headers.get("content-length", "0")
-    length = int(declared) if declared.isdecimal() else 0
-    if length > max_bytes:
-        raise InputTooLarge(f"the body has {length} bytes; {max_bytes} are taken at most")
-    received = 0
-    async for chunk in request.stream():
-        received += len(chunk)
+    declared = header(request.scope, b"content-length")
+    if declared.isdecimal() and int(declared) > max_bytes:
+        raise InputTooLarge(f"the body has {declared} bytes; {max_bytes} are taken at most")
+    chunks: list[bytes] = []
+    received, more = 0, True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunks.append(message.get("body", b""))
+        more = message.get("more_body", False)
+        received += len(chunks[-1])
         if received > max_bytes:
             raise InputTooLarge(f"the body has more than the {max_bytes} bytes taken at most")
-        yield chunk
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 class _FormParser(MultiPartParser):
     """Keeps files in memory: the body is bounded already, and the disk may be read-only."""
 
-    def __init__(self, request: Request, settings: Settings) -> None:
+    def __init__(self, request: Request, body: bytes, settings: Settings) -> None:
         super().__init__(
             request.headers,
-            _bounded(request, settings.max_body_bytes),
+            _once(body),
             max_files=settings.max_images + 1,  # one more, to be counted and refused by name
             max_fields=16,
         )
         self.spool_max_size = settings.max_body_bytes + 1
 
 
-async def _read_form(request: Request, settings: Settings) -> Upload:
+async def _once(body: bytes) -> AsyncGenerator[bytes, None]:
+    yield body
+
+
+async def _read_form(request: Request, body: bytes, settings: Settings) -> Upload:
     try:
-        form = await _FormParser(request, settings).parse()
+        form = await _FormParser(request, body, settings).parse()
     except MultiPartException as error:
         if "Too many files" in error.message:
             raise _too_many(settings) from None
@@ -126,6 +135,11 @@ async def _file_of(part: UploadFile | str) -> bytes:
 
 def _texts(form: FormData) -> dict[str, str]:
     return {name: part for name, part in form.items() if name != "image" and isinstance(part, str)}
+
+
+@lru_cache(maxsize=256)  # callers ask with the same few queries over and over
+def _query(query: bytes) -> ClassifyRequest:
+    return _options(dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True)))
 
 
 def _options(fields: dict[str, str]) -> ClassifyRequest:

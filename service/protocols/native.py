@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from service.engine import Engine
 from service.model import Model
-from service.protocols._envelope import while_connected
+from service.protocols._envelope import JSONReply, while_connected
 from service.protocols._openai_error import OpenAIErrorRoute
 from service.protocols._uploads import ClassifyRequest, read_upload
 from service.settings import Settings
@@ -118,7 +118,7 @@ async def classify(request: Request) -> Response:
     )
     results = [{"predictions": predictions} for predictions in answer.results]
     reply = {"model": answer.model, "version": answer.version, "results": results}
-    return Response(orjson.dumps(reply), media_type="application/json")
+    return JSONReply(orjson.dumps(reply))
 
 
 @router.get("/v1/models", summary="List the models", response_model=dict[str, Any])
@@ -126,7 +126,7 @@ async def models(request: Request) -> Response:
     """Every model in OpenAI's list shape, with what it takes, where it runs and its proof."""
     engine = cast(Engine, request.app.state.engine)
     reply = {"object": "list", "data": [_describe(model) for model in engine.models]}
-    return Response(orjson.dumps(reply), media_type="application/json")
+    return JSONReply(orjson.dumps(reply))
 
 
 def _describe(model: Model) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.engine import Engine
+from service.protocols._envelope import JSONReply
 from service.protocols._openai_error import OpenAIErrorRoute
 from service.version import __version__
 
@@ -39,4 +40,4 @@ async def metrics(request: Request) -> Response:
 
 
 def _json(content: dict[str, Any], status: int = 200) -> Response:
-    return Response(orjson.dumps(content), status, media_type="application/json")
+    return JSONReply(orjson.dumps(content), status)
