@@ -1,0 +1,45 @@
+"""Names find their modules; names that do not exist are answered with those that do."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from training import catalogue
+from training.errors import UsageError
+from training.recipe import Recipe
+
+
+def test_there_are_recipes_architectures_and_data_sets() -> None:
+    assert {"mnist-lenet5", "mnist-mlp"} <= set(catalogue.names("recipe"))
+    assert {"lenet5", "mlp"} <= set(catalogue.names("architecture"))
+    assert "mnist" in catalogue.names("dataset")
+
+
+@pytest.mark.parametrize("name", catalogue.names("recipe"))
+def test_a_recipe_is_named_like_its_module_and_names_modules_that_exist(name: str) -> None:
+    recipe: Recipe = catalogue.get("recipe", name)
+    assert recipe.name == name
+    assert recipe.architecture in catalogue.names("architecture")
+    assert recipe.dataset in catalogue.names("dataset")
+
+
+@pytest.mark.parametrize("kind", ["recipe", "architecture", "dataset"])
+def test_everything_has_a_summary(kind: catalogue.Kind) -> None:
+    assert all(len(catalogue.summary(kind, name)) > 10 for name in catalogue.names(kind))
+
+
+def test_an_unknown_name_is_answered_with_the_nearest() -> None:
+    with pytest.raises(UsageError, match=r"'mnist-lenet', did you mean 'mnist-lenet5'\? known are"):
+        catalogue.get("recipe", "mnist-lenet")
+
+
+def test_recipes_do_not_import_tensorflow() -> None:
+    code = (
+        "import sys; from training import catalogue; "
+        "[catalogue.get('recipe', name) for name in catalogue.names('recipe')]; "
+        "sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,103 @@
+"""The command line: help for every knob, one sentence for every mistake, and its exit status."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from training.__main__ import main
+from training.recipe import Recipe, knobs
+
+
+def test_help_lists_every_knob_with_its_type_default_and_meaning(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "mnist-lenet5", "--help"])
+    assert ended.value.code == 0
+    text = " ".join(capsys.readouterr().out.split())
+    for knob in knobs(Recipe):
+        kind = "|".join(knob.choices) or knob.type.__name__
+        assert f"--{knob.name.replace('_', '-')} {kind}" in text
+        assert " ".join(knob.help.split()) in text
+    assert text.count("(default: ") >= len(knobs(Recipe))
+
+
+def test_help_and_list_do_not_wait_for_tensorflow() -> None:
+    code = (
+        "import sys; from training.__main__ import main; main(['list']); "
+        "sys.exit('tensorflow' in sys.modules)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0
+    for name in ("mnist-lenet5", "mnist-mlp", "lenet5", "mlp", "mnist"):
+        assert f"\n  {name} " in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("train mnist-lenet", "unknown recipe 'mnist-lenet', did you mean 'mnist-lenet5'? known"),
+        ("train mnist-mlp --epoch 3", "unknown knob 'epoch', did you mean 'epochs'? known are"),
+        ("train mnist-mlp --epochs many", "invalid int value: 'many'"),
+        ("train mnist-mlp --epochs 0", "the knob 'epochs' is at least 1; got 0"),
+        ("train mnist-mlp --schedule up", "invalid choice: 'up'"),
+        ("train", "RECIPE"),
+        ("sing", "invalid choice: 'sing'"),
+        ("export", "required"),
+        ("export m.keras --name a --labels l --fit round", "invalid choice: 'round'"),
+    ],
+)
+def test_misuse_is_one_sentence_and_status_2(
+    arguments: str, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments.split()) == 2
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert error.count("\n") == 1
+
+
+def test_a_failure_is_one_sentence_and_status_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATASETS_DIR", str(tmp_path))
+    folders = ["--models-dir", str(tmp_path / "models"), "--runs-dir", str(tmp_path / "runs")]
+    assert main(["train", "mnist-mlp", *folders]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert "mnist.npz is not there" in error
+    assert error.count("\n") == 1
+
+
+def test_an_interrupted_run_says_so_and_leaves_nothing(datasets_dir: Path, tmp_path: Path) -> None:
+    folders = ["--models-dir", str(tmp_path / "models"), "--runs-dir", str(tmp_path / "runs")]
+    command = [sys.executable, "-m", "training", "train", "mnist-mlp", "--epochs", "100000"]
+    log = tmp_path / "log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [*command, "--patience", "100000", *folders],
+            stdout=output,
+            stderr=output,
+            env={**os.environ, "DATASETS_DIR": str(datasets_dir)},
+        )
+        try:
+            deadline = time.monotonic() + 120
+            while "Epoch 2/" not in log.read_text() and time.monotonic() < deadline:
+                time.sleep(0.2)
+                assert process.poll() is None, log.read_text()
+            process.send_signal(signal.SIGTERM)  # as a container's stop; Ctrl-C takes the same way
+            assert process.wait(60) == 130
+        finally:
+            process.kill()
+    assert log.read_text().rstrip().endswith("interrupted: nothing was exported")
+    assert "Traceback" not in log.read_text()
+    assert not (tmp_path / "models").exists()

@@ -1,0 +1,26 @@
+"""The perceptron has the parameters of its paper and takes images of any shape."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from training.architectures import mlp
+
+
+def test_784_100_100_10_has_89_610_parameters() -> None:
+    assert mlp.build((28, 28, 1), 10).count_params() == 89_610
+
+
+def test_any_image_shape_and_class_count() -> None:
+    model = mlp.build((9, 7, 3), 4, hidden_dims=(5,), dropout_rate=0.5)
+    assert model(np.full((2, 9, 7, 3), 255, np.float32)).shape == (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [({"num_classes": 1}, "num_classes .* received 1"), ({"hidden_dims": (3, 0)}, r"\(3, 0\)")],
+)
+def test_what_cannot_be_is_refused(arguments: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        mlp.build((8, 8, 1), **{"num_classes": 2, **arguments})  # type: ignore[arg-type] # on purpose

@@ -1,0 +1,118 @@
+"""A run goes from the data set to an export and figures, and leaves nothing half-made."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from service.manifest import Manifest, keras_path
+from tests.training.conftest import write_digits
+from training.errors import ExportError
+from training.recipe import Recipe
+from training.run import Result, _file_away, measure, run
+
+RECIPE = Recipe(
+    name="tiny-bars",
+    description="Tells rows of light.",
+    dataset="mnist",
+    architecture="mlp",
+    arguments={"hidden_dims": (8,)},
+    fit="mnist",
+    epochs=2,
+    batch_size=16,
+    learning_rate=0.01,
+    validation_fraction=0.25,
+    averaging=0.5,
+    noise=5,
+)
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Result]:
+    """A run of two epochs, its export left unproven: `test_export` proves one."""
+    root = tmp_path_factory.mktemp("run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DATASETS_DIR", str(root))
+        patch.setattr("training.export.prove", lambda folder: None)
+        write_digits(root / "mnist.npz")
+        yield run(RECIPE, models_dir=root / "models", runs_dir=root / "runs", verbose=False)
+
+
+def test_the_export_says_how_it_was_made(result: Result) -> None:
+    assert result.export.parts[-3:] == ("models", "tiny-bars", "1")
+    manifest = Manifest.read(result.export)
+    assert manifest.labels == tuple("0123456789")
+    assert manifest.image is not None
+    assert manifest.image.fit == "mnist"
+    assert manifest.description == "Tells rows of light."
+    assert manifest.metrics == result.metrics
+    assert manifest.provenance["recipe"] == "tiny-bars"
+    assert manifest.provenance["batch_size"] == 16
+    assert manifest.provenance["keras"] == keras.__version__
+
+
+def test_history_settings_and_figures_stand_beside_the_run(result: Result) -> None:
+    assert result.folder.parts[-3:] == ("runs", "tiny-bars", "1")
+    with (result.folder / "history.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert {"loss", "accuracy", "val_loss", "val_accuracy"} <= set(rows[0])
+    settings = json.loads((result.folder / "settings.json").read_text(encoding="utf-8"))
+    assert settings["knobs"]["epochs"] == 2
+    assert settings["metrics"] == dict(result.metrics)
+    for figure in ("loss", "accuracy", "confusion", "mistakes"):
+        assert (result.folder / f"{figure}.png").stat().st_size > 5_000
+
+
+def test_the_test_accuracy_is_that_of_the_exported_model(result: Result) -> None:
+    model = keras.models.load_model(keras_path(result.export))
+    assert not model.compiled  # the optimizer's state stays out of the file
+    with np.load(result.export.parents[2] / "mnist.npz") as arrays:
+        logits = model.predict(arrays["x_test"][..., None], verbose=0)
+        accuracy = float((logits.argmax(axis=1) == arrays["y_test"]).mean())
+    assert result.metrics["test_accuracy"] == pytest.approx(accuracy)
+
+
+def test_an_earlier_run_of_a_version_moves_aside(tmp_path: Path) -> None:
+    for index in range(3):
+        folder = tmp_path / "new"
+        folder.mkdir()
+        (folder / "history.csv").write_text(str(index))
+        _file_away(folder, tmp_path / "tiny", "1")
+    kept = {folder.name: (folder / "history.csv").read_text() for folder in tmp_path.glob("tiny/*")}
+    assert kept == {"1": "2", "1.1": "0", "1.2": "1"}
+
+
+@pytest.mark.parametrize(
+    ("step", "failure"), [("fit", KeyboardInterrupt()), ("export", ExportError("disk full"))]
+)
+def test_a_run_that_ends_early_leaves_nothing(
+    datasets_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+    failure: BaseException,
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise failure
+
+    monkeypatch.setattr("training.run._draw", lambda *_: None)
+    monkeypatch.setattr(f"training.run.{step}", fail)
+    folders = {"models_dir": tmp_path / "models", "runs_dir": tmp_path / "runs"}
+    with pytest.raises(type(failure)):
+        run(RECIPE.override(epochs=1), **folders, verbose=False)
+    left = [entry for folder in folders.values() if folder.exists() for entry in folder.iterdir()]
+    assert left == []
+
+
+def test_measures_are_accuracy_and_cross_entropy() -> None:
+    probabilities = np.array([[0.5, 0.5], [0.25, 0.75], [0.9, 0.1]], np.float32)
+    metrics = measure(probabilities, np.array([0, 1, 1]))
+    assert metrics["test_accuracy"] == pytest.approx(2 / 3, abs=1e-6)
+    assert metrics["test_loss"] == pytest.approx(-np.log([0.5, 0.75, 0.1]).mean(), abs=1e-5)

@@ -1,0 +1,1 @@
+"""Makes models: trains Keras recipes and writes exports that the service serves."""

@@ -1,0 +1,177 @@
+"""A Keras model → an export, as `service.manifest` lays it out; proven, then renamed into place.
+
+Everything is written into a hidden folder beside the models and moved by one rename, so a reader
+never sees half an export, a failure leaves nothing behind, and of two exporters at once each gets
+a version of its own.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+import service.manifest
+from service.manifest import MODEL_NAME, Manifest, golden_path, keras_path, openvino_path
+from training.conversion import convert
+from training.errors import ExportError
+
+Function = Callable[..., Mapping[str, tf.Tensor]]
+"""A `tf.function` with an input signature: named tensors in, named tensors out."""
+
+Tensors = Mapping[str, NDArray[Any]]
+
+_TAKEN: Final = (errno.ENOTEMPTY, errno.EEXIST)
+
+
+def export(
+    model: keras.Model,
+    signatures: Mapping[str, Function],
+    manifest: Manifest,
+    goldens: Mapping[str, tuple[Tensors, Tensors]],
+    *,
+    name: str,
+    models_dir: Path,
+) -> Path:
+    """Write `model` as the next version of `name` and prove it in a fresh process.
+
+    Args:
+        model: what the signatures call; saved whole as a Keras file too.
+        signatures: by the names that the manifest promises; the first is also written as
+            `serving_default`, which TensorFlow Serving's clients call.
+        manifest: what the export promises.
+        goldens: by signature, inputs and the live model's outputs for them.
+        name: the folder of the model's versions.
+        models_dir: the folder of all models.
+
+    Returns:
+        The folder of the new version.
+
+    Raises:
+        ExportError: the name is unfit, something cannot be written, or the export does not
+            reproduce its goldens. Nothing is left behind then.
+    """
+    if not MODEL_NAME.fullmatch(name):
+        raise ExportError(
+            f"a model's name is letters, digits, '.', '_' and '-', at most 128, and begins with a "
+            f"letter or a digit; got {name!r}"
+        )
+    _check_goldens(goldens)
+    workplace: Path | None = None
+    try:
+        models_dir.mkdir(parents=True, exist_ok=True)
+        workplace = Path(tempfile.mkdtemp(prefix=".export-", dir=models_dir))
+        folder = workplace / name / str(next_version(models_dir / name))
+        write(folder, model, signatures, manifest, goldens)
+        prove(folder)
+        return _publish(folder, models_dir / name)
+    except ExportError:
+        raise
+    except (
+        Exception
+    ) as error:  # OSError, TensorFlow's and OpenVINO's own: a full disk is any of them
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise ExportError(f"{name} could not be exported into {models_dir}: {reason}") from error
+    finally:
+        if workplace is not None:
+            shutil.rmtree(workplace, ignore_errors=True)
+
+
+def write(
+    folder: Path,
+    model: keras.Model,
+    signatures: Mapping[str, Function],
+    manifest: Manifest,
+    goldens: Mapping[str, tuple[Tensors, Tensors]],
+) -> None:
+    """Write every file of an export into `folder`."""
+    module = tf.Module()
+    module.model = model  # the variables that the signatures use must hang on what is saved
+    default = next(iter(signatures.values()))
+    tf.saved_model.save(module, str(folder), signatures={**signatures, "serving_default": default})
+    manifest.write(folder)
+    _write_goldens(golden_path(folder), goldens)
+    keras_path(folder).parent.mkdir(parents=True)
+    model.save(keras_path(folder))
+    reloaded = tf.saved_model.load(str(folder))
+    for name in signatures:
+        convert(reloaded.signatures[name], openvino_path(folder, name))
+
+
+def prove(folder: Path) -> None:
+    """Let the service load an export in a fresh process and replay its goldens.
+
+    Raises:
+        ExportError: it did not hold; says what the service said.
+    """
+    root = Path(service.manifest.__file__).parents[1]
+    path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
+    # on the CPU: this process may hold all of a GPU's memory
+    environment = {**os.environ, "PYTHONPATH": path}
+    command = [sys.executable, "-m", "service", "verify", "--device", "cpu", str(folder)]
+    result = subprocess.run(  # noqa: S603 — our own program
+        command, env=environment, capture_output=True, text=True, check=False
+    )
+    if result.returncode:
+        lines = (result.stderr.strip() or result.stdout.strip()).splitlines()
+        reason = lines[-1] if lines else f"the proof ended with status {result.returncode}"
+        raise ExportError(f"the export does not hold: {reason}")
+
+
+def next_version(versions: Path) -> int:
+    """One more than the greatest version in a model's folder; 1 where there is none."""
+    if not versions.is_dir():
+        return 1
+    numbers = (int(entry.name) for entry in versions.iterdir() if entry.name.isdecimal())
+    return max(numbers, default=0) + 1
+
+
+def _publish(folder: Path, versions: Path) -> Path:
+    """Rename a finished export to the next free version, whoever else is exporting."""
+    versions.mkdir(exist_ok=True)
+    try:
+        while True:
+            target = versions / str(next_version(versions))
+            try:
+                folder.rename(target)
+            except OSError as error:
+                if error.errno not in _TAKEN:  # another exporter was first: take the next one
+                    raise
+            else:
+                return target
+    except BaseException:
+        with suppress(OSError):  # only when it is empty: the first export of a name failed
+            versions.rmdir()
+        raise
+
+
+def _check_goldens(goldens: Mapping[str, tuple[Tensors, Tensors]]) -> None:
+    for signature, (_, outputs) in goldens.items():
+        for tensor, rows in outputs.items():
+            if not np.isfinite(rows).all():
+                raise ExportError(
+                    f"the model's {tensor!r} of {signature!r} are not all finite numbers for the "
+                    "golden inputs: it cannot be served"
+                )
+
+
+def _write_goldens(path: Path, goldens: Mapping[str, tuple[Tensors, Tensors]]) -> None:
+    arrays = {
+        f"{signature}/{side}/{tensor}": rows
+        for signature, sides in goldens.items()
+        for side, tensors in zip(("inputs", "outputs"), sides, strict=True)
+        for tensor, rows in tensors.items()
+    }
+    np.savez_compressed(path, allow_pickle=False, **arrays)

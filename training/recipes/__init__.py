@@ -1,0 +1,1 @@
+"""Recipes, one trained model a module, named like its export; each offers `RECIPE`."""
