@@ -118,7 +118,7 @@ def _train(given: argparse.Namespace) -> None:
     recipe = recipe.override(
         **{name: value for name, value in vars(given).items() if name in names}
     )
-    _quieten(given.verbose)
+    _import_tensorflow(verbose=given.verbose)
     from training.run import run  # noqa: PLC0415 — imports TensorFlow
 
     result = run(recipe, models_dir=given.models_dir, runs_dir=given.runs_dir)
@@ -166,7 +166,7 @@ def _add_export(commands: Any) -> None:
 
 
 def _export(given: argparse.Namespace) -> None:
-    _quieten(given.verbose)
+    _import_tensorflow(verbose=given.verbose)
     from training.bring_your_own import export_keras_file  # noqa: PLC0415 — imports TensorFlow
 
     options = {
@@ -202,13 +202,25 @@ def _add_folders(parser: argparse.ArgumentParser, *, runs: bool) -> None:
     add("--verbose", action="store_true", help="let TensorFlow say what it does")
 
 
-def _quieten(verbose: bool) -> None:
-    """Keep TensorFlow's chatter off the screen; it must be told before it is imported."""
-    if verbose:
-        return
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    logging.getLogger("absl").setLevel(logging.ERROR)
+def _import_tensorflow(*, verbose: bool) -> None:
+    """Import TensorFlow, its chatter kept off the screen unless `verbose`.
+
+    Its level must be set before it is imported, and some of its libraries write before they read
+    the level: standard error is turned away for those seconds.
+    """
+    if not verbose:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
+        logging.getLogger("absl").setLevel(logging.ERROR)
+    screen, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        if not verbose:
+            os.dup2(nowhere, 2)
+        import tensorflow  # noqa: F401, PLC0415 — for its effect
+    finally:
+        os.dup2(screen, 2)
+        os.close(screen)
+        os.close(nowhere)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,11 @@ class Settings(BaseSettings):
     """The knobs of the machine; those of a run are its recipe's."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", extra="ignore", frozen=True, use_attribute_docstrings=True
+        env_file=".env",
+        env_ignore_empty=True,  # as a compose file hands on what is not set
+        extra="ignore",
+        frozen=True,
+        use_attribute_docstrings=True,
     )
 
     datasets_dir: Path | None = None

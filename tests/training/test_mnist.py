@@ -9,6 +9,7 @@ import pytest
 
 from training.datasets import mnist
 from training.errors import DatasetError
+from training.settings import Settings
 
 
 def test_the_arrays_come_as_images_with_a_channel(datasets_dir: Path) -> None:
@@ -56,6 +57,11 @@ def test_a_broken_file_is_one_sentence(datasets_dir: Path, content: bytes) -> No
     (datasets_dir / "mnist.npz").write_bytes(content)
     with pytest.raises(DatasetError, match="cannot be read"):
         mnist.load()
+
+
+def test_an_empty_setting_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATASETS_DIR", "")
+    assert Settings().datasets_dir is None
 
 
 def test_the_real_set_has_its_known_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
