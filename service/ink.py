@@ -48,26 +48,26 @@ def fit(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """
     if picture.shape == (28, 28) and is_mnist(picture):
         return picture
-    digit = _digit(_despeckle(picture), sheets=2)
+    digit = _digit(_despeckle(picture))
     return np.zeros((28, 28), np.uint8) if digit is None else digit
 
 
-def _digit(calm: NDArray[np.uint8], *, sheets: int) -> NDArray[np.uint8] | None:
-    """The digit on a picture free of specks, within so many nested sheets; None without ink."""
+def _digit(calm: NDArray[np.uint8], *, within: int = 0) -> NDArray[np.uint8] | None:
+    """The digit on a picture free of specks, `within` so many sheets; None without ink."""
     step = -(-max(calm.shape) // _COARSE)
     coarse = _reduced(calm, step)
     paper = read_paper(coarse)
-    found = None if paper is None else _find(coarse, paper)
-    if found is None:
+    found = None if paper is None else _find(coarse, paper, sheets=within < 2)
+    if paper is None or found is None:
         return None
-    if sheets and found.sheet is not None:
-        rows, columns = found.sheet
-        inner = calm[
-            rows.start * step : rows.stop * step, columns.start * step : columns.stop * step
-        ]
-        inside = _digit(inner, sheets=sheets - 1)
+    if found.sheet is not None:
+        rows, columns = (slice(part.start * step, part.stop * step) for part in found.sheet)
+        inside = _digit(calm[rows, columns], within=within + 1)
         if inside is not None:
             return inside
+        found = _find(coarse, paper, sheets=False) or found
+    elif within and found.box.contact:
+        return None  # what crosses the edge of a sheet says that it is none, but a patch of light
     if calm.shape == (28, 28) and found.paper.polarity > 0:
         near = _grown(found.mask, 2)
         placed = standing(found.paper.ink(coarse, places(28), places(28)) * near)
@@ -127,7 +127,7 @@ class _Found(NamedTuple):
     """The inside of the sheet that it may stand on: rows, columns."""
 
 
-def _find(coarse: Floats, paper: Paper) -> _Found | None:
+def _find(coarse: Floats, paper: Paper, *, sheets: bool) -> _Found | None:
     """The digit in the reduced picture; None where there is none."""
     marked = _marked(coarse, paper)
     if not marked.marks:
@@ -137,7 +137,7 @@ def _find(coarse: Floats, paper: Paper) -> _Found | None:
         turned = read_paper(coarse, marked.labels > 0)
     if turned is not None:
         paper, marked = turned, _marked(coarse, turned)
-    sheet = inside_of_sheet(marked.marks[0], marked.labels)
+    sheet = inside_of_sheet(marked.marks[0], marked.labels) if sheets else None
     main = digit_marks(marked.marks)[0]
     if turned is None and sheet is None and lies_along_border(main):
         local = paper.followed(coarse)

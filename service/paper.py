@@ -20,8 +20,8 @@ _FAINTEST: Final = 16.0
 _UNEVEN: Final = 50.0
 """Grey levels: how far the paper's shade may lie from its most frequent one at first sight."""
 
-_SAMPLES: Final = 40
-"""Pixels of the longer side that the paper's shade is fitted to: it is smooth."""
+_SAMPLES: Final = 36
+"""Pixels of the longer side that the shade is fitted to: it is smooth, and BLAS starts no threads."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def read_paper(picture: Floats, on_paper: Mask | None = None) -> Paper | None:
     known to be paper, and takes in all that lies near a quadratic through it: uneven light is
     smooth, ink is not.
     """
-    stride = max(1, max(picture.shape) // _SAMPLES)
+    stride = -(-max(picture.shape) // _SAMPLES)
     rows, columns = (places(size)[::stride] for size in picture.shape)
     values = picture[::stride, ::stride].ravel()
     terms = _terms(rows, columns)
