@@ -6,6 +6,7 @@ that each source pixel counts. Training fits with these same functions.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Final
 
@@ -29,82 +30,94 @@ _INK_SIDE: Final = 400
 """Pixels of the shorter side that the fit `mnist` keeps of a JPEG: a thin stroke must stay ink."""
 
 
-def stretch(picture: Image.Image, spec: ImageInput) -> NDArray[np.uint8]:
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom, pixels and parts of them."""
+
+
+def stretch(picture: Image.Image, spec: ImageInput, box: Box) -> NDArray[np.uint8]:
     """Resize to exactly the model's size; the aspect is given up."""
-    size = (spec.width, spec.height)
-    if picture.size == size:
-        return _pixels(picture)
-    return _pixels(picture.resize(size, _FILTERS[spec.resample]))
+    return _pixels(_resized(picture, (spec.width, spec.height), spec, box))
 
 
-def pad(picture: Image.Image, spec: ImageInput) -> NDArray[np.uint8]:
+def pad(picture: Image.Image, spec: ImageInput, box: Box) -> NDArray[np.uint8]:
     """Resize to fit inside the model's size, centred; the rest is `ImageInput.padding`."""
-    width, height = _inside(picture.size, spec)
-    inner = picture
-    if picture.size != (width, height):
-        inner = picture.resize((width, height), _FILTERS[spec.resample])
-    shape = (spec.height, spec.width, spec.channels)
-    canvas = np.full(shape, spec.padding, np.uint8)
+    width, height = _inside((box[2] - box[0], box[3] - box[1]), spec)
+    inner = _resized(picture, (width, height), spec, box)
+    canvas = np.full((spec.height, spec.width, spec.channels), spec.padding, np.uint8)
     top, left = (spec.height - height) // 2, (spec.width - width) // 2
     canvas[top : top + height, left : left + width] = _pixels(inner)
     return canvas
 
 
-def center_crop(picture: Image.Image, spec: ImageInput) -> NDArray[np.uint8]:
+def center_crop(picture: Image.Image, spec: ImageInput, box: Box) -> NDArray[np.uint8]:
     """Cut the largest centred box of the model's aspect and resize it: one resampling.
 
-    The box has fractions of pixels, so that the picture's middle is the middle of what comes out.
+    The box has parts of pixels, so that the picture's middle is the middle of what comes out.
     """
-    width, height = picture.size
-    scale = min(width / spec.width, height / spec.height)
-    box_width, box_height = min(scale * spec.width, width), min(scale * spec.height, height)
-    left, top = (width - box_width) / 2, (height - box_height) / 2
-    box = (left, top, left + box_width, top + box_height)
-    size = (spec.width, spec.height)
-    if picture.size == size:
-        return _pixels(picture)
-    return _pixels(picture.resize(size, _FILTERS[spec.resample], box=box))
+    left, top, right, bottom = box
+    scale = min((right - left) / spec.width, (bottom - top) / spec.height)
+    down = max(0.0, (bottom - top - scale * spec.height) / 2)
+    across = max(0.0, (right - left - scale * spec.width) / 2)
+    cut = (left + across, top + down, right - across, bottom - down)
+    return _pixels(_resized(picture, (spec.width, spec.height), spec, cut))
 
 
-def mnist(picture: Image.Image, spec: ImageInput) -> NDArray[np.uint8]:
+def mnist(picture: Image.Image, spec: ImageInput, box: Box) -> NDArray[np.uint8]:
     """Make the picture a digit of MNIST's: `service.ink`. The filter is the fit's own."""
     return ink.fit(_pixels(picture)[:, :, 0])[:, :, np.newaxis]
 
 
-FITS: Final[dict[Fit, Callable[[Image.Image, ImageInput], NDArray[np.uint8]]]] = {
+FITS: Final[dict[Fit, Callable[[Image.Image, ImageInput, Box], NDArray[np.uint8]]]] = {
     "stretch": stretch,
     "pad": pad,
     "center-crop": center_crop,
     "mnist": mnist,
 }
-"""By the manifest's name: an upright picture of mode L (1 channel) or RGB (3) → uint8 (H, W, C)."""
+"""By the manifest's name: the box of an upright picture of mode L (1 channel) or RGB (3) → uint8
+(H, W, C). The box is the whole picture, less the part of a pixel by which libjpeg rounds up.
+"""
+
+
+def fit(picture: Image.Image, spec: ImageInput) -> NDArray[np.uint8]:
+    """The whole of an upright picture, fitted as the manifest names it: uint8 (H, W, C)."""
+    return FITS[spec.fit](picture, spec, (0, 0, picture.width, picture.height))
 
 
 def size_needed(size: tuple[int, int], spec: ImageInput) -> tuple[int, int] | None:
-    """The least (width, height) of a picture of `size` from which the fit loses nothing.
+    """The least (width, height) of a picture of `size` from which the fit loses nothing visible.
 
+    Twice what comes out: nearer to it, libjpeg's coarser filter would show beside the manifest's.
     None where a smaller decoding is not the same picture: `nearest` picks single pixels.
     """
     width, height = size
+    if spec.fit != "mnist" and spec.resample == "nearest":
+        return None
+    if spec.fit == "stretch":
+        return 2 * spec.width, 2 * spec.height
     if spec.fit == "mnist":
         scale = _INK_SIDE / min(width, height)
-        return max(1, round(width * scale)), max(1, round(height * scale))
-    if spec.resample == "nearest":
-        return None
-    if spec.fit == "pad":
-        return _inside(size, spec)
-    if spec.fit == "center-crop":
-        scale = max(spec.width / width, spec.height / height)
-        return max(1, round(width * scale)), max(1, round(height * scale))
-    return spec.width, spec.height
+    elif spec.fit == "pad":
+        scale = 2 * min(spec.width / width, spec.height / height)
+    else:
+        scale = 2 * max(spec.width / width, spec.height / height)
+    return max(1, math.ceil(width * scale)), max(1, math.ceil(height * scale))
 
 
-def _inside(size: tuple[int, int], spec: ImageInput) -> tuple[int, int]:
+def _inside(size: tuple[float, float], spec: ImageInput) -> tuple[int, int]:
     """The largest (width, height) of the aspect of `size` inside the model's, at least 1×1."""
     scale = min(spec.width / size[0], spec.height / size[1])
     width = min(spec.width, max(1, round(size[0] * scale)))
     height = min(spec.height, max(1, round(size[1] * scale)))
     return width, height
+
+
+def _resized(
+    picture: Image.Image, size: tuple[int, int], spec: ImageInput, box: Box
+) -> Image.Image:
+    whole = (0.0, 0.0, float(size[0]), float(size[1]))
+    if picture.size == size and box == whole:
+        return picture
+    return picture.resize(size, _FILTERS[spec.resample], box=box)
 
 
 def _pixels(picture: Image.Image) -> NDArray[np.uint8]:

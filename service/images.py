@@ -121,7 +121,8 @@ class Picture:
         try:
             if image is None:
                 image = FORMATS[self._format](io.BytesIO(self._data))
-            fitted = fits.FITS[spec.fit](self._upright(image, spec), spec)
+            upright, box = self._upright(image, spec)
+            fitted = fits.FITS[spec.fit](upright, spec, box)
         except Exception as error:
             raise InvalidImage(
                 f"the {self._format} picture of {self.width}×{self.height} pixels cannot be "
@@ -129,13 +130,19 @@ class Picture:
             ) from error
         return np.ascontiguousarray(fitted)
 
-    def _upright(self, image: ImageFile.ImageFile, spec: ImageInput) -> Image.Image:
-        """The picture as it is looked at: mode L where the model takes one channel, else RGB."""
+    def _upright(
+        self, image: ImageFile.ImageFile, spec: ImageInput
+    ) -> tuple[Image.Image, fits.Box]:
+        """The picture as it is looked at, and the box of it that counts.
+
+        Mode L where the model takes one channel, else RGB.
+        """
         mode = "L" if spec.channels == 1 else "RGB"
         orientation = 1
+        width, height = float(self.width), float(self.height)
         if self._format == "JPEG":
             orientation = _orientation(image)
-            _draft(image, mode, orientation, spec)
+            width, height = _draft(image, mode, orientation, spec)
         image.load()
         if self._format not in {"JPEG", "TIFF"}:  # Pillow turns a TIFF itself as it loads
             orientation = _orientation(image)
@@ -143,15 +150,20 @@ class Picture:
             key = image.info["transparency"]
             image.info["transparency"] = _key_of_8_bits(key, self._data[24])
         picture = _to_mode(image, mode)
-        if (transpose := _TRANSPOSES.get(orientation)) is not None:
-            return picture.transpose(transpose)
-        return picture
+        if (transpose := _TRANSPOSES.get(orientation)) is None:
+            return picture, (0, 0, width, height)
+        picture = picture.transpose(transpose)
+        if orientation >= 5:
+            width, height = height, width
+        left = picture.width - width if orientation in {2, 3, 6, 7} else 0
+        top = picture.height - height if orientation in {3, 4, 7, 8} else 0
+        return picture, (left, top, left + width, top + height)
 
 
 def fit(pixels: NDArray[np.uint8], spec: ImageInput) -> NDArray[np.uint8]:
     """Fit pixels that are already decoded, as a data set has them: uint8 (H, W, C) → the same."""
     picture = Image.fromarray(pixels[:, :, 0] if spec.channels == 1 else pixels)
-    return np.ascontiguousarray(fits.FITS[spec.fit](picture, spec))
+    return np.ascontiguousarray(fits.fit(picture, spec))
 
 
 def _reason(error: Exception) -> str:
@@ -169,13 +181,23 @@ def _orientation(image: ImageFile.ImageFile) -> int:
     return orientation if orientation in _TRANSPOSES else 1
 
 
-def _draft(image: ImageFile.ImageFile, mode: str, orientation: int, spec: ImageInput) -> None:
-    """Let libjpeg decode at 1/2, 1/4 or 1/8 where the fit needs no more, and luma alone for L."""
-    size = image.size if orientation < 5 else image.size[::-1]
-    needed = fits.size_needed(size, spec)
-    if needed is not None and orientation >= 5:
-        needed = needed[::-1]
-    image.draft(mode, needed)
+def _draft(
+    image: ImageFile.ImageFile, mode: str, orientation: int, spec: ImageInput
+) -> tuple[float, float]:
+    """Let libjpeg decode at 1/2, 1/4 or 1/8 where the fit needs no more, and luma alone for L.
+
+    Returns:
+        The width and height that the picture then has, with the part of a pixel that libjpeg
+        rounds up left out.
+    """
+    width, height = image.size
+    turned = orientation >= 5
+    needed = fits.size_needed((height, width) if turned else (width, height), spec)
+    drafted = image.draft(mode, needed[::-1] if turned and needed else needed)
+    if drafted is None:
+        return width, height
+    _, (_, _, right, bottom) = drafted
+    return right, bottom
 
 
 def _to_mode(image: ImageFile.ImageFile, mode: str) -> Image.Image:

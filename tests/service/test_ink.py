@@ -42,7 +42,8 @@ def test_a_digit_comes_out_as_mnist_has_them() -> None:
     rows, columns = np.nonzero(EXPECTED.any(1))[0], np.nonzero(EXPECTED.any(0))[0]
     mass = EXPECTED.sum(dtype=float)
 
-    assert (EXPECTED.shape, EXPECTED.dtype) == ((28, 28), np.uint8)
+    assert EXPECTED.shape == (28, 28)
+    assert EXPECTED.dtype == np.uint8
     assert rows[-1] - rows[0] + 1 == 20
     assert columns[-1] - columns[0] + 1 in {12, 13}  # the aspect 160:100 is kept
     assert abs(EXPECTED.sum(1) @ np.arange(28) / mass - 14) <= 0.5
