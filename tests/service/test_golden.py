@@ -164,3 +164,10 @@ def test_what_a_manifest_promises_and_the_saved_model_lacks_is_named(export: Exp
         runtimes.get("tensorflow").load(
             export.path, {"guess": signature}, runtimes.Placement(Device("cpu"), "float32", 0)
         )
+
+
+def test_answers_that_are_no_numbers_are_refused(export: Export) -> None:
+    goldens = golden.read(export.path, Manifest.read(export.path))
+    answers = np.full((9, 3), np.nan, np.float32)
+    with pytest.raises(InvalidExport, match="'probabilities' has values that are not finite"):
+        golden.replay({"classify": lambda inputs: {"probabilities": answers}}, goldens)
