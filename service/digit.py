@@ -14,22 +14,34 @@ _THINNEST: Final = 1.9
 """Pixels of 20: thinner strokes are widened to this; MNIST's own are 1.5–4 wide."""
 
 
+_MOMENTS: Final = np.stack(
+    [np.ones(784), np.repeat(np.arange(28), 28), np.tile(np.arange(28), 28)]
+).astype(np.float32)
+"""(3, 784): sums 28×28 pixels, and weighs them by row and by column."""
+
+
 def is_mnist(picture: NDArray[np.uint8]) -> bool:
     """Whether 28×28 pixels have the marks of the set's own making, which all 70,000 show.
 
     Much pure black, some pure white, a box whose longer side is 20 (a few: 19), and a centre of
-    mass in the middle to half a pixel.
+    mass in the middle to half a pixel. By bytes, where they are quicker than arrays of this size.
     """
-    if picture.tobytes().count(0) < 420 or picture.max() < 254:
+    by_row = picture.tobytes()
+    if by_row.count(0) < 420 or not (b"\xff" in by_row or b"\xfe" in by_row):
         return False
-    down, across = picture.sum(1, np.int64), picture.sum(0, np.int64)
-    rows, columns = down.nonzero()[0], across.nonzero()[0]
-    longer = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
+    by_column = picture.T.tobytes()
+    longer = max(_lines(by_row), _lines(by_column))
     if not 19 <= longer <= 20:
         return False
-    mass, middle = down.sum(), np.arange(28)
-    off = max(abs(down @ middle / mass - 14), abs(across @ middle / mass - 14))
-    return bool(off <= 0.55)
+    mass, row, column = (_MOMENTS @ picture.ravel().astype(np.float32)).tolist()
+    return bool(max(abs(row / mass - 14), abs(column / mass - 14)) <= 0.55)
+
+
+def _lines(pixels: bytes) -> int:
+    """Lines of 28 pixels from the first to the last that is not all black."""
+    last = len(pixels.rstrip(b"\0")) - 1
+    first = len(pixels) - len(pixels.lstrip(b"\0"))
+    return last // 28 - first // 28 + 1
 
 
 def standing(ink: Floats) -> NDArray[np.uint8] | None:

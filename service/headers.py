@@ -90,7 +90,9 @@ def judge(kind: str, size: tuple[int, int], max_pixels: int) -> None:
 
 def judge_effort(kind: str, image: ImageFile.ImageFile, data: bytes, max_pixels: int) -> None:
     """Refuse files whose decoding costs far more than their pixels."""
-    slow = any(tile.codec_name in {"ppm", "ppm_plain", "bmp_rle"} for tile in image.tile)
+    if kind not in {"PPM", "BMP", "TIFF", "JPEG"}:
+        return
+    slow = {"ppm", "ppm_plain", "bmp_rle"}.intersection(tile.codec_name for tile in image.tile[:1])
     if slow and image.width * image.height > _PYTHON_PIXELS:
         raise InputTooLarge(
             f"this kind of {kind} (run-length, plain text or an unusual maximum) is read up to "

@@ -52,7 +52,9 @@ _TRANSPOSES: Final = {
 }
 """What makes a picture of an EXIF orientation (tag 0x0112) upright."""
 
-_ORIENTATION_SOURCES: Final = ("exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp")
+_ORIENTATION_SOURCES: Final = frozenset(
+    ("exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp")
+)
 
 FORMATS: Final[dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]]] = {
     "PNG": PngImagePlugin.PngImageFile,
@@ -94,14 +96,14 @@ class Picture:
                 kind, data = headers.largest_icon(data)
             headers.judge_unopened(kind, data, max_pixels)
             image = FORMATS[kind](io.BytesIO(data))
+            headers.judge(kind, image.size, max_pixels)
+            headers.judge_effort(kind, image, data, max_pixels)
         except ServiceError:
             raise
         except Image.DecompressionBombError as error:
             raise InputTooLarge(f"the {kind} file declares too large a picture: {error}") from error
         except Exception as error:
             raise InvalidImage(f"the {kind} file's header is broken: {_reason(error)}") from error
-        headers.judge(kind, image.size, max_pixels)
-        headers.judge_effort(kind, image, data, max_pixels)
         return cls(data, kind, image)
 
     @property
@@ -172,7 +174,7 @@ def _reason(error: Exception) -> str:
 
 def _orientation(image: ImageFile.ImageFile) -> int:
     """The EXIF orientation, 1–8; broken metadata must not lose the pixels, so it counts as 1."""
-    if not any(source in image.info for source in _ORIENTATION_SOURCES):
+    if _ORIENTATION_SOURCES.isdisjoint(image.info):
         return 1
     try:
         orientation = image.getexif().get(0x0112, 1)

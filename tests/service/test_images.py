@@ -380,6 +380,13 @@ def test_a_little_less_than_the_limit_is_read() -> None:
         Picture.open(plain, max_pixels=999_999)
 
 
+def test_a_jpeg_without_a_scan_is_refused(photo: Image.Image) -> None:
+    data = file(photo, "JPEG")
+
+    with pytest.raises(InvalidImage):
+        decode(data[: data.index(b"\xff\xda")] + b"\xff\xd9", size=(8, 8))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_damaged_bytes_never_raise_anything_else(photo: Image.Image, kind: str) -> None:
     data = file(photo, kind)
