@@ -212,6 +212,7 @@ def _import_tensorflow(*, verbose: bool) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
         logging.getLogger("absl").setLevel(logging.ERROR)
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever ~/.keras says: exports are TensorFlow's
     screen, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         if not verbose:

@@ -45,7 +45,8 @@ def image_shape(model: keras.Model, size: tuple[int, int] | None) -> tuple[int, 
     inputs = getattr(model, "inputs", None)
     if not inputs:
         raise ExportError(
-            "the model has no inputs yet: call it on one batch or give it an Input, then save it"
+            "the file does not say what the model takes, as of a subclass of keras.Model: wrap it, "
+            "inputs = keras.Input((224, 224, 3)); keras.Model(inputs, model(inputs)).save(…)"
         )
     if len(inputs) > 1:
         names = ", ".join(tensor.name for tensor in inputs)

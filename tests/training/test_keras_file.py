@@ -20,6 +20,18 @@ class Doubling(keras.layers.Layer):
         return 2.0 * inputs
 """
 
+SUBCLASS = """
+import keras
+
+class Own(keras.Model):
+    def __init__(self, **arguments):
+        super().__init__(**arguments)
+        self.dense = keras.layers.Dense(2)
+
+    def call(self, images):
+        return self.dense(keras.ops.mean(images, axis=(1, 2)))
+"""
+
 
 def _save(path: Path, *middle: keras.layers.Layer) -> Path:
     layers = [keras.Input((4, 4, 1)), *middle, keras.layers.Flatten(), keras.layers.Dense(2)]
@@ -101,6 +113,16 @@ def test_inputs_that_are_no_one_image_are_refused(
 ) -> None:
     with pytest.raises(ExportError, match=sentence):
         keras_file.image_shape(_model(*shapes), size)
+
+
+def test_a_subclass_is_asked_to_be_wrapped(tmp_path: Path) -> None:
+    source = tmp_path / "own_model.py"
+    source.write_text(SUBCLASS)
+    model = keras_file._objects(str(source))["Own"]()
+    model(keras.ops.zeros((1, 4, 4, 1)))
+    model.save(tmp_path / "m.keras")
+    with pytest.raises(ExportError, match=r"wrap it, inputs = keras\.Input"):
+        keras_file.image_shape(keras_file.load(tmp_path / "m.keras", str(source)), None)
 
 
 def test_a_size_is_chosen_for_a_model_that_takes_any() -> None:
