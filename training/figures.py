@@ -10,7 +10,13 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import (
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    PercentFormatter,
+    StrMethodFormatter,
+)
 from numpy.typing import NDArray
 
 mpl.use("agg")  # files only: no window, no display needed
@@ -32,45 +38,55 @@ MISTAKES_SHOWN: Final = 60
 
 
 def save_curves(
-    path: Path, training: Sequence[float], validation: Sequence[float], *, what: str, title: str
+    path: Path,
+    training: Sequence[float],
+    validation: Sequence[float],
+    *,
+    kept: int,
+    what: str,
+    title: str,
 ) -> None:
-    """One measure over the epochs, for training and validation, with the best epoch marked.
+    """One measure over the epochs, for training and validation, with the epoch kept marked.
 
     Args:
         path: the PNG file to write.
         training: the measure of each epoch on the training images, augmented as they are seen.
         validation: the same on the images held out.
-        what: `loss` (the least is best) or `accuracy` (0–1, the most is best).
+        kept: the index of the epoch whose weights were kept.
+        what: `loss` or `accuracy` (0–1).
         title: stands above the axes.
     """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7.5, 4.5))
         axes = figure.subplots()
-        epochs = np.arange(1, len(training) + 1)
+        epochs = range(1, len(training) + 1)
         axes.plot(epochs, training, color=TRAINING, marker=".", label="training")
         axes.plot(epochs, validation, color=VALIDATION, marker=".", label="validation")
-        best = int(np.argmax(validation) if what == "accuracy" else np.argmin(validation))
-        number = f"{validation[best]:.2%}" if what == "accuracy" else f"{validation[best]:.4f}"
-        axes.plot(epochs[best], validation[best], "o", ms=9, mfc="none", mew=1.8, color=VALIDATION)
-        axes.annotate(
-            f"best: {number} at epoch {epochs[best]}",
-            (epochs[best], validation[best]),
-            xytext=(-8, 18 if what == "loss" else -24),
-            textcoords="offset points",
-            ha="right" if best > len(epochs) / 2 else "left",
-            color=VALIDATION,
-        )
-        _label_curves(axes, what, title)
+        axes.plot(kept + 1, validation[kept], "o", ms=9, mfc="none", mew=1.8, color=VALIDATION)
+        number = f"{validation[kept]:.2%}" if what == "accuracy" else f"{validation[kept]:.4f}"
+        axes.set_title(title)
+        note = f"kept: epoch {kept + 1}, validation {number}"
+        axes.set_title(note, loc="right", size=11, weight="normal", color=VALIDATION)
+        _scale_curves(axes, what, [*training, *validation], skipped=len(training) // 10)
         figure.savefig(path)
 
 
-def _label_curves(axes: Axes, what: str, title: str) -> None:
-    axes.set(title=title, xlabel="epoch", ylabel=what)
+def _scale_curves(axes: Axes, what: str, values: Sequence[float], skipped: int) -> None:
+    """Label the axes and give the end of the run, where curves lie close, the room."""
+    axes.set(xlabel="epoch", ylabel=what)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.margins(y=0.12)
+    axes.legend(frameon=False, loc="center right")
     if what == "accuracy":
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.legend(frameon=False)
-    axes.margins(y=0.12)
+        low, high = sorted(values)[2 * skipped], max(values)
+        margin = 0.1 * (high - low) + 1e-3
+        axes.set_ylim(max(low - margin, 0), min(high + margin, 1.002))
+    elif min(values) > 0:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def save_confusion(
@@ -136,8 +152,9 @@ def save_mistakes(
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(columns * 1.15, rows * 1.45 + 0.6))
         figure.suptitle(
-            f"{len(wrong):,} of {len(images):,} test images wrong; the {len(shown)} surest: "
-            "true → answer, probability",
+            f"{len(wrong):,} of {len(images):,} test images wrong"
+            + (f", the {len(shown)} surest" if len(shown) < len(wrong) else "")
+            + ": true → answer, probability",
             x=0.01,
             ha="left",
             weight="bold",

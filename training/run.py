@@ -56,7 +56,7 @@ def run(recipe: Recipe, *, models_dir: Path, runs_dir: Path, verbose: bool = Tru
     history = fit(model, recipe, dataset, verbose=verbose)
     probabilities = predict(model, dataset.test.images)
     metrics = measure(probabilities, dataset.test.labels)
-    metrics["validation_accuracy"] = history["val_accuracy"][np.argmin(history["val_loss"])]
+    metrics["validation_accuracy"] = round(history["val_accuracy"][_kept(history)], 6)
     minutes = round((time.monotonic() - started) / 60, 2)
     logger.info("test accuracy %.2f %% in %.1f min", 100 * metrics["test_accuracy"], minutes)
 
@@ -87,6 +87,11 @@ def measure(probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -> dic
     accuracy = float(np.mean(probabilities.argmax(axis=1) == truth))
     loss = float(np.mean(-np.log(np.maximum(right, 1e-12))))
     return {"test_accuracy": round(accuracy, 6), "test_loss": round(loss, 6)}
+
+
+def _kept(history: History) -> int:
+    """The index of the epoch whose weights `fit` kept."""
+    return int(np.argmin(history["val_loss"]))
 
 
 def _build(recipe: Recipe, dataset: Dataset) -> keras.Model:
@@ -144,7 +149,8 @@ def _draw(
     title = f"{recipe.name}, seed {recipe.seed}"
     for what in ("loss", "accuracy"):
         curves = history[what], history[f"val_{what}"]
-        figures.save_curves(folder / f"{what}.png", *curves, what=what, title=title)
+        path = folder / f"{what}.png"
+        figures.save_curves(path, *curves, kept=_kept(history), what=what, title=title)
     truth = dataset.test.labels
     guesses = probabilities.argmax(axis=1)
     figures.save_confusion(folder / "confusion.png", truth, guesses, dataset.labels)

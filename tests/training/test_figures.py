@@ -21,7 +21,9 @@ def _is_a_picture(path: Path) -> bool:
 @pytest.mark.parametrize("what", ["loss", "accuracy"])
 def test_curves(tmp_path: Path, what: str, epochs: int) -> None:
     values = list(np.linspace(0.5, 0.9, epochs))
-    figures.save_curves(tmp_path / "c.png", values, values, what=what, title="tiny")
+    figures.save_curves(
+        tmp_path / "c.png", values, values, kept=epochs - 1, what=what, title="tiny"
+    )
     assert _is_a_picture(tmp_path / "c.png")
 
 
