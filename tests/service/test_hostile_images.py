@@ -17,7 +17,7 @@ from service.images import Picture
 from service.manifest import ImageInput
 
 ROOT = Path(__file__).parent.parent.parent
-FOLDER = Path(os.environ.get("DATASETS_DIR", ROOT.parent / "shared" / "data")) / "hostile-images"
+FOLDER = Path(os.environ.get("DATASETS_DIR") or ROOT.parent / "shared" / "data") / "hostile-images"
 INDEX = FOLDER / "index.jsonl"
 CASES: list[dict[str, Any]] = (
     [json.loads(line) for line in INDEX.read_text("utf-8").splitlines()] if INDEX.exists() else []
