@@ -5,13 +5,12 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.errors import InferenceFailed, ServiceError
-from service.images import Picture
+from service.errors import InferenceFailed
 from service.manifest import ImageInput
 from service.runtimes import Function
 
@@ -37,7 +36,7 @@ class Classifier:
 
     def __init__(self, function: Function, image: ImageInput, max_batch_size: int) -> None:
         self._function = function
-        self._image = image
+        self.image = image
         self._sizes = batch_sizes(max_batch_size)
 
     def warm(self) -> None:
@@ -45,32 +44,21 @@ class Classifier:
         for size in self._sizes:
             self._function({"images": self._blank(size)})
 
-    def __call__(self, rows: Sequence[Picture | Pixels]) -> list[Probabilities | Exception]:
-        """Classify a batch of at most `max_batch_size` pictures, decoded already or not.
+    def __call__(self, rows: Sequence[Pixels]) -> list[Probabilities | Exception]:
+        """The float32 (K,) probabilities of at most `max_batch_size` pictures.
 
-        A picture that cannot be decoded, or whose scores are not numbers, gets its error in its
-        place; the others get float32 (K,) probabilities.
+        A picture whose scores are not numbers gets an error in its place.
         """
-        answers: list[Any] = [None] * len(rows)
         images = self._blank(self._sizes[bisect_left(self._sizes, len(rows))])
-        taken: list[int] = []
-        for index, row in enumerate(rows):
-            try:
-                pixels = row.decode(self._image) if isinstance(row, Picture) else row
-            except ServiceError as error:
-                answers[index] = error
-            else:
-                images[len(taken)] = pixels
-                taken.append(index)
-        if taken:
-            probabilities = self._function({"images": images})["probabilities"]
-            finite = np.isfinite(probabilities.sum(axis=1))
-            for position, index in enumerate(taken):
-                answers[index] = probabilities[position] if finite[position] else _not_numbers()
-        return answers
+        for index, pixels in enumerate(rows):
+            images[index] = pixels
+        probabilities = self._function({"images": images})["probabilities"][: len(rows)]
+        if np.isfinite(probabilities).all():
+            return list(probabilities)
+        return [row if np.isfinite(row).all() else _not_numbers() for row in probabilities]
 
     def _blank(self, size: int) -> Pixels:
-        image = self._image
+        image = self.image
         return np.zeros((size, image.height, image.width, image.channels), np.uint8)
 
 

@@ -21,6 +21,7 @@ from service.images import Picture
 from service.manifest import Manifest, TensorSpec, openvino_path
 from service.settings import RunOptions, Settings
 from service.store import Export
+from service.ways import Way, ways
 
 
 def inspect(arguments: Sequence[str]) -> int:
@@ -47,18 +48,23 @@ def verify(arguments: Sequence[str]) -> int:
         )
     manifest = golden.read_manifest(export)
     failed = False
-    for way in golden.ways(export, manifest, _run_options(given)):
+    for way in ways(export, manifest, _run_options(given)):
         devices = ",".join(map(str, way.devices))
         try:
             proven = golden.prove(export, manifest, way)
         except InvalidExport as error:
             print(f"FAILED   {devices:6} {error.message}", file=sys.stderr)
-            # bfloat16 is an offer, taken where the goldens hold; float32 is the promise.
-            failed = failed or way.precision == "float32" or given.precision != "auto"
+            failed = failed or not _is_an_offer(way, given)
         else:
             error_text = f"largest error {proven.golden_error:.2g}"
             print(f"holds    {devices:6} {way.runtime} in {way.precision}: {error_text}")
     return 1 if failed else 0
+
+
+def _is_an_offer(way: Way, given: argparse.Namespace) -> bool:
+    """Whether serving would go on without this way: float32 on the CPU is what is promised."""
+    offered = way.precision != "float32" and given.precision == "auto"
+    return offered or (way.devices[0].kind != "cpu" and given.device == "auto")
 
 
 def classify(arguments: Sequence[str]) -> int:
@@ -80,7 +86,8 @@ def classify(arguments: Sequence[str]) -> int:
 def _classify_file(path: Path, classifier: Classifier, loaded: Loaded, count: int) -> bool:
     try:
         data = path.read_bytes()
-        [answer] = classifier([Picture.open(data, max_pixels=Settings().max_image_pixels)])
+        picture = Picture.open(data, max_pixels=Settings().max_image_pixels)
+        [answer] = classifier([picture.decode(classifier.image)])
         if isinstance(answer, Exception):
             raise answer
     except (OSError, ServiceError) as error:
@@ -159,9 +166,7 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
 
 def _run_options(given: argparse.Namespace) -> RunOptions:
     try:
-        return RunOptions(
-            runtime=given.runtime, device=given.device, precision=given.precision, max_batch_size=1
-        )
+        return RunOptions(runtime=given.runtime, device=given.device, precision=given.precision)
     except ValidationError as error:
         raise InvalidExport(f"--device: {error.errors()[0]['msg']}") from None
 

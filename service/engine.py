@@ -16,6 +16,7 @@ from service.errors import (
     InvalidInput,
     ModelNotFound,
     NotReady,
+    RequestError,
     ServiceError,
     UnsupportedTask,
     VersionNotFound,
@@ -137,9 +138,13 @@ class Engine:
         """
         found, manifest, first = self._find(model, version, "infer")
         name = signature or first
-        if name not in manifest.signatures:
-            known = ", ".join(manifest.signatures)
-            raise InvalidInput(f"'{found.export.name}' has no signature '{name}'; it has: {known}")
+        tensors = [each for each, spec in manifest.signatures.items() if spec.task == "infer"]
+        if name not in tensors:
+            raise InvalidInput(
+                f"'{found.export.name}' has no signature '{name}' that takes tensors; "
+                f"those that do: {', '.join(tensors)}",
+                param="signature",
+            )
         [answer] = await self._in_time(found.run(name, [inputs]))
         if isinstance(answer, Exception):
             raise answer
@@ -224,5 +229,7 @@ def _all_good(rows: Sequence[T | Exception]) -> list[T]:
 
 
 def _about_picture(error: ServiceError, index: int) -> ServiceError:
-    """The same error, saying which picture of the request it is about."""
+    """The same error, saying which picture of the request it is about if that is at fault."""
+    if not isinstance(error, RequestError):
+        return error
     return type(error)(f"picture {index}: {error.message}", param=f"images[{index}]")

@@ -7,27 +7,26 @@ first runtime and precision, fastest first, whose error stays within the manifes
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from service import devices, runtimes
+from service import runtimes
 from service.devices import Device
 from service.errors import InvalidExport, InvalidInput, ServiceError
-from service.manifest import Manifest, TensorSpec, golden_path, openvino_path
+from service.manifest import Manifest, TensorSpec, golden_path
 from service.runtimes import Function, Placement, Precision, Program, RuntimeName, Tensors
 from service.settings import RunOptions
 from service.store import Export
+from service.ways import Way, require_installed, ways
 
 logger = logging.getLogger(__name__)
 
-_CPU = (Device("cpu"),)
-_EXTRA: dict[RuntimeName, str] = {"openvino": "service", "tensorflow": "tensorflow"}
 _REMEDY: dict[Precision, str] = {"float32": "export it again", "bfloat16": "float32 is closer"}
 
 Goldens = dict[str, tuple[Tensors, Tensors]]
@@ -48,16 +47,6 @@ class Loaded:
     """The largest absolute difference from the goldens; None where the export has none."""
     reason: str
     """Why this runtime, these devices and this precision."""
-
-
-class Way(NamedTuple):
-    """One way to run an export."""
-
-    runtime: RuntimeName
-    precision: Precision
-    devices: tuple[Device, ...]
-    reason: str
-    """Why it is worth trying."""
 
 
 def load(export: Export, options: RunOptions) -> Loaded:
@@ -196,67 +185,6 @@ def _error(function: Function, inputs: Tensors, expected: Tensors) -> float:
     return worst
 
 
-def _placements(options: RunOptions) -> list[tuple[tuple[Device, ...], str]]:
-    """The devices to try, the fastest first, and why."""
-    if options.device != "auto":
-        return [(devices.parse(options.device), f"DEVICE={options.device}")]
-    count = devices.gpu_count()
-    if not count:
-        return [(_CPU, "no GPU found")]
-    if options.runtime == "openvino":
-        return [(_CPU, "RUNTIME=openvino runs on the CPU")]
-    if not runtimes.is_installed("tensorflow"):
-        logger.warning(
-            "%d GPU(s) found but TensorFlow is not installed, so models run on the CPU: "
-            "pip install 'lutrin[tensorflow]'",
-            count,
-        )
-        return [(_CPU, f"{count} GPU(s) found but TensorFlow is not installed")]
-    gpus = tuple(Device("gpu", index) for index in range(count))
-    return [(gpus, f"{count} GPU(s) found"), (_CPU, f"{count} GPU(s) found but not usable")]
-
-
-def ways(export: Export, manifest: Manifest, options: RunOptions) -> Iterator[Way]:
-    """The ways to run an export that `options` allow, the fastest first.
-
-    Raises:
-        InvalidExport: there is none on this machine.
-    """
-    for placed, where in _placements(options):
-        for runtime, why in _runtimes(export, manifest, options, placed):
-            if options.precision != "auto":
-                yield Way(runtime, options.precision, placed, f"{where}; {why}; PRECISION is set")
-                continue
-            for precision in runtimes.get(runtime).precisions(placed[0]):
-                yield Way(runtime, precision, placed, f"{where}; {why}")
-
-
-def _runtimes(
-    export: Export, manifest: Manifest, options: RunOptions, placed: tuple[Device, ...]
-) -> list[tuple[RuntimeName, str]]:
-    converted = all(openvino_path(export.path, name).exists() for name in manifest.signatures)
-    if options.runtime != "auto":
-        _require_installed(options.runtime)
-        if options.runtime == "openvino" and not converted:
-            raise InvalidExport("the export has no OpenVINO conversion: choose RUNTIME=tensorflow")
-        return [(options.runtime, f"RUNTIME={options.runtime}")]
-    found: list[tuple[RuntimeName, str]] = []
-    if placed == _CPU and converted and runtimes.is_installed("openvino"):
-        found.append(("openvino", "converted for the CPU"))
-    if runtimes.is_installed("tensorflow"):
-        unproven = "no manifest, so no goldens prove it"
-        found.append(("tensorflow", unproven if export.is_foreign else "any SavedModel runs on it"))
-    if not found:
-        _require_installed("tensorflow")
-    return found
-
-
-def _require_installed(runtime: RuntimeName) -> None:
-    if not runtimes.is_installed(runtime):
-        remedy = f"install it with: pip install 'lutrin[{_EXTRA[runtime]}]'"
-        raise InvalidExport(f"this export needs {runtime}, which is not installed: {remedy}")
-
-
 def _load_each(export: Export, manifest: Manifest, way: Way, threads: int) -> tuple[Program, ...]:
     load_program = runtimes.get(way.runtime).load
     return tuple(
@@ -270,7 +198,7 @@ def _describe(export: Export, options: RunOptions) -> Manifest:
         raise InvalidExport(
             "a SavedModel without a manifest runs on TensorFlow: choose RUNTIME=auto or tensorflow"
         )
-    _require_installed("tensorflow")
+    require_installed("tensorflow")
     from service.runtimes import tensorflow  # noqa: PLC0415 — takes seconds and half a gigabyte
 
     return tensorflow.describe(export.path, options.threads)

@@ -55,8 +55,14 @@ MODEL_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 """A model's name: the folder that holds its versions, and a part of URLs."""
 
 
+SignatureName = Annotated[str, Field(pattern=r"^[^./\\\\][^/\\\\]*$")]
+"""Any name that is a file's too."""
+
+
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class TensorSpec(_Frozen):
@@ -114,7 +120,7 @@ class Manifest(_Frozen):
     """The version of this file's layout."""
     description: str = ""
     """One sentence for people who choose a model."""
-    signatures: dict[str, Signature]
+    signatures: Annotated[dict[SignatureName, Signature], Field(min_length=1)]
     """By name, the most used first."""
     image: ImageInput | None = None
     """How pictures become the input of `classify`; None where only tensors go in."""

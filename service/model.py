@@ -57,9 +57,15 @@ class Model:
     async def close(self) -> None:
         """Answer what waits, then free the model's memory."""
         self.state, self.reason = "failed", "unloaded"
+        metrics.MODEL_READY.labels(*self._labels).set(0)
         await asyncio.gather(*(batcher.close() for batcher in self._batchers.values()))
         self._batchers.clear()
         self.loaded = None
+
+    @property
+    def queued(self) -> int:
+        """Rows that wait, of all signatures."""
+        return sum(batcher.queued for batcher in self._batchers.values())
 
     @property
     def manifest(self) -> Manifest | None:
@@ -106,20 +112,19 @@ class Model:
 
     def _batcher(self, name: str, workers: list[Worker[Any, Any]]) -> Batcher[Any, Any]:
         batched = all(isinstance(worker, Classifier) for worker in workers)
-        batcher: Batcher[Any, Any] = Batcher(
+        return Batcher(
             workers,
             name=f"{self.export.name}-{name}",
             max_batch_size=self._settings.max_batch_size if batched else 1,
             max_queue=self._settings.max_queue,
             observe=metrics.BATCH_ROWS.labels(*self._labels).observe,
         )
-        metrics.QUEUED_ROWS.labels(*self._labels).set_function(lambda: batcher.queued)
-        return batcher
 
     def _become_ready(self, loaded: Loaded, seconds: float) -> None:
         self.loaded, self.ready_at = loaded, time.time()
         self.state, self.reason = "ready", loaded.reason
         metrics.MODEL_READY.labels(*self._labels).set(1)
+        metrics.QUEUED_ROWS.labels(*self._labels).set_function(lambda: self.queued)
         if loaded.golden_error is not None:
             metrics.GOLDEN_ERROR.labels(*self._labels).set(loaded.golden_error)
         logger.info(

@@ -48,8 +48,7 @@ class RunOptions(BaseModel):
     runtime: RuntimeChoice = "auto"
     device: DeviceChoice = "auto"
     precision: PrecisionChoice = "auto"
-    threads: int = 0
-    max_batch_size: PositiveInt = 32
+    threads: Annotated[int, Field(ge=0)] = 0
 
 
 class Settings(BaseSettings):
@@ -85,14 +84,14 @@ class Settings(BaseSettings):
     precision: PrecisionChoice = "auto"
     """The arithmetic: auto takes bfloat16 where the CPU has it and the goldens hold."""
     threads: Annotated[int, Field(ge=0)] = 0
-    """Threads of one inference; 0 takes one for small models and all cores for larger ones."""
+    """Threads of one inference; 0 leaves it to the runtime: one for small models on OpenVINO."""
     model_options: dict[str, ModelOptions] = {}
     """Overrides by model, as JSON: {"mnist-mlp": {"runtime": "tensorflow"}}."""
 
     max_batch_size: PositiveInt = 32
     """Rows that one inference takes at most."""
     max_queue: PositiveInt = 1024
-    """Rows that may wait for one model; a request past that is refused at once."""
+    """Rows that may wait for a model's signature; a request past that is refused at once."""
     request_timeout_s: PositiveFloat = 30.0
     """Seconds after which a waiting request is given up."""
     shutdown_timeout_s: PositiveInt = 30
@@ -130,7 +129,6 @@ class Settings(BaseSettings):
             "device": self.device,
             "precision": self.precision,
             "threads": self.threads,
-            "max_batch_size": self.max_batch_size,
         }
         own = self.model_options.get(model, ModelOptions()).model_dump(exclude_none=True)
         return RunOptions.model_validate(chosen | own)

@@ -9,11 +9,9 @@ import pytest
 
 from service.classification import Classifier, batch_sizes, top
 from service.devices import Device
-from service.errors import InferenceFailed, InvalidImage
-from service.images import Picture
+from service.errors import InferenceFailed
 from service.manifest import ImageInput, Manifest
 from service.runtimes import Placement, Tensors, openvino
-from tests.pictures import DARK, LIGHT
 
 IMAGE = ImageInput(height=8, width=8, channels=1)
 
@@ -60,23 +58,6 @@ def test_only_sizes_that_were_warmed_are_run() -> None:
 def _good(answer: np.ndarray | Exception) -> np.ndarray:
     assert not isinstance(answer, Exception), answer
     return answer
-
-
-def test_a_picture_that_cannot_be_decoded_gets_its_error_and_the_others_their_answers() -> None:
-    cut = Picture.open(LIGHT[:-30], max_pixels=1000)
-    pictures = [Picture.open(data, max_pixels=1000) for data in (DARK, LIGHT)]
-    dark, broken, light = Classifier(Recorder(), IMAGE, 4)([pictures[0], cut, pictures[1]])
-    assert _good(dark)[0] == pytest.approx(10)
-    assert _good(light)[0] == pytest.approx(245)
-    assert isinstance(broken, InvalidImage)
-
-
-def test_a_batch_without_one_good_picture_is_not_run() -> None:
-    function = Recorder()
-    cut = [Picture.open(LIGHT[:-30], max_pixels=1000) for _ in range(3)]
-    answers = Classifier(function, IMAGE, 4)(cut)
-    assert all(isinstance(answer, InvalidImage) for answer in answers)
-    assert function.sizes == []
 
 
 def test_scores_that_are_not_numbers_are_an_error_of_their_row() -> None:

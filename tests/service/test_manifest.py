@@ -148,3 +148,20 @@ def test_model_names(name: str) -> None:
 @pytest.mark.parametrize("name", ["", ".hidden", "-x", "a/b", "a b", "é", "a" * 129, "a\n"])
 def test_names_that_would_not_be_a_folder_and_a_url(name: str) -> None:
     assert not MODEL_NAME.fullmatch(name)
+
+
+@pytest.mark.parametrize("name", ["../classify", ".hidden", "a/b", "a\\b", ""])
+def test_a_signature_that_would_leave_its_folder_is_refused(name: str) -> None:
+    signature = classifier()["signatures"]["classify"]
+    with pytest.raises(ValidationError, match="signatures"):
+        Manifest.model_validate(classifier() | {"signatures": {name: signature}})
+
+
+def test_promises_that_cannot_be_checked_are_refused() -> None:
+    for empty in (
+        {"signatures": {}},
+        {"tolerance": {"float32": float("inf")}},
+        {"metrics": {"test_accuracy": float("nan")}},
+    ):
+        with pytest.raises(ValidationError):
+            Manifest.model_validate(classifier() | empty)

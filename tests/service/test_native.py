@@ -76,7 +76,8 @@ def test_scores_are_those_of_the_model_asked_without_a_server(
     classifier = Classifier(loaded.programs[0]["classify"], loaded.manifest.image, 1)
     for grey in (0, 77, 128, 200):
         file = picture(grey, (40, 30), "BMP")
-        [answer] = classifier([Picture.open(file, max_pixels=10_000)])
+        pixels = Picture.open(file, max_pixels=10_000).decode(loaded.manifest.image)
+        [answer] = classifier([pixels])
         assert not isinstance(answer, Exception)
         expected = top(answer, loaded.manifest.labels or (), 3)
         [result] = _json(server, images=[_base64(file)]).json()["results"]

@@ -1,0 +1,99 @@
+"""The ways to run an export on this machine: runtime, precision and devices, the fastest first.
+
+What comes of each is for the goldens to say.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from service import devices, runtimes
+from service.devices import Device
+from service.errors import InvalidExport
+from service.manifest import Manifest, openvino_path
+from service.runtimes import Precision, RuntimeName
+from service.settings import RunOptions
+from service.store import Export
+
+logger = logging.getLogger(__name__)
+
+_CPU: Final = (Device("cpu"),)
+_EXTRA: Final[dict[RuntimeName, str]] = {"openvino": "service", "tensorflow": "tensorflow"}
+
+
+class Way(NamedTuple):
+    """One way to run an export."""
+
+    runtime: RuntimeName
+    precision: Precision
+    devices: tuple[Device, ...]
+    reason: str
+    """Why it is worth trying."""
+
+
+def ways(export: Export, manifest: Manifest, options: RunOptions) -> Iterator[Way]:
+    """The ways to run an export that `options` allow, the fastest first.
+
+    Raises:
+        InvalidExport: there is none on this machine.
+    """
+    for placed, where in _placements(options):
+        for runtime, why in _runtimes(export, manifest, options, placed):
+            if options.precision != "auto":
+                yield Way(runtime, options.precision, placed, f"{where}; {why}; PRECISION is set")
+                continue
+            for precision in runtimes.get(runtime).precisions(placed[0]):
+                yield Way(runtime, precision, placed, f"{where}; {why}")
+
+
+def _placements(options: RunOptions) -> list[tuple[tuple[Device, ...], str]]:
+    """The devices to try, the fastest first, and why."""
+    if options.device != "auto":
+        return [(devices.parse(options.device), f"DEVICE={options.device}")]
+    count = devices.gpu_count()
+    if not count:
+        return [(_CPU, "no GPU found")]
+    if options.runtime == "openvino":
+        return [(_CPU, "RUNTIME=openvino runs on the CPU")]
+    if not runtimes.is_installed("tensorflow"):
+        logger.warning(
+            "%d GPU(s) found but TensorFlow is not installed, so models run on the CPU: "
+            "pip install 'lutrin[tensorflow]'",
+            count,
+        )
+        return [(_CPU, f"{count} GPU(s) found but TensorFlow is not installed")]
+    gpus = tuple(Device("gpu", index) for index in range(count))
+    return [(gpus, f"{count} GPU(s) found"), (_CPU, f"{count} GPU(s) found but not usable")]
+
+
+def _runtimes(
+    export: Export, manifest: Manifest, options: RunOptions, placed: tuple[Device, ...]
+) -> list[tuple[RuntimeName, str]]:
+    converted = all(openvino_path(export.path, name).exists() for name in manifest.signatures)
+    if options.runtime != "auto":
+        require_installed(options.runtime)
+        if options.runtime == "openvino" and not converted:
+            raise InvalidExport("the export has no OpenVINO conversion: choose RUNTIME=tensorflow")
+        return [(options.runtime, f"RUNTIME={options.runtime}")]
+    found: list[tuple[RuntimeName, str]] = []
+    if placed == _CPU and converted and runtimes.is_installed("openvino"):
+        found.append(("openvino", "converted for the CPU"))
+    if runtimes.is_installed("tensorflow"):
+        unproven = "no manifest, so no goldens prove it"
+        found.append(("tensorflow", unproven if export.is_foreign else "any SavedModel runs on it"))
+    if not found:
+        require_installed("tensorflow")
+    return found
+
+
+def require_installed(runtime: RuntimeName) -> None:
+    """Refuse to go on without a runtime's package.
+
+    Raises:
+        InvalidExport: it is not installed; says how to.
+    """
+    if not runtimes.is_installed(runtime):
+        remedy = f"install it with: pip install 'lutrin[{_EXTRA[runtime]}]'"
+        raise InvalidExport(f"this export needs {runtime}, which is not installed: {remedy}")
