@@ -21,14 +21,17 @@ RUN python -c "import pathlib, tomllib; \
 
 # --- environments: packages without this project's code, and without pip ------------------------
 FROM ${BASE} AS environment
-ENV PIP_NO_COMPILE=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+ENV PIP_CACHE_DIR=/var/cache/pip \
+    PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PIP_NO_COMPILE=1 \
+    PIP_ROOT_USER_ACTION=ignore
 RUN python -m venv --without-pip /opt/venv
 COPY constraints.txt /requirements/
 
 FROM environment AS service-environment
 RUN apt-get update && apt-get install --yes --no-install-recommends binutils
 COPY --from=requirements /requirements/service.txt /requirements/
-RUN --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=cache,target=/var/cache/pip \
     --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     --mount=type=secret,id=ca.crt \
     python -m pip --python /opt/venv/bin/python install \
@@ -36,9 +39,9 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 # What serving never opens. The service reads OpenVINO's own format on CPUs, so other devices'
 # plugins and other formats' readers go; openvino.tools goes with openvino_telemetry, which reports
 # every import to its makers. It draws no text, so Pillow's fonts go. `python -m tests.containers`
-# proves that what is left serves every format of picture.
+# proves that what is left serves every format of picture. (-f: wheels for ARM lack some of these.)
 RUN cd /opt/venv/lib/python3*/site-packages \
-    && rm -r openvino/cmake openvino/include openvino/tools openvino/torch \
+    && rm -rf openvino/cmake openvino/include openvino/tools openvino/torch \
         openvino_telemetry openvino_telemetry-*.dist-info \
         openvino/libs/*_gpu_plugin.so openvino/libs/*_npu_plugin.so openvino/libs/cache.json \
         openvino/libs/*_auto_plugin.so openvino/libs/*_auto_batch_plugin.so \
@@ -58,25 +61,27 @@ RUN python -m compileall -q --invalidation-mode unchecked-hash /opt/venv/lib
 FROM service-environment AS service-tensorflow-environment
 ARG TENSORFLOW=tensorflow
 COPY --from=requirements /requirements/tensorflow.txt /requirements/
-RUN --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=cache,target=/var/cache/pip \
     --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     --mount=type=secret,id=ca.crt \
     python -m pip --python /opt/venv/bin/python install \
         -c /requirements/constraints.txt -r /requirements/tensorflow.txt "${TENSORFLOW}"
 RUN cd /opt/venv/lib/python3*/site-packages \
-    && rm -r tensorflow/include \
+    && rm -rf clang libclang-* tensorflow/include \
     && find . -type d -name tests -prune -exec rm -r {} + \
     && python -m compileall -q --invalidation-mode unchecked-hash /opt/venv/lib
 
 FROM environment AS training-environment
 ARG TENSORFLOW=tensorflow
 COPY --from=requirements /requirements/training.txt /requirements/
-RUN --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=cache,target=/var/cache/pip \
     --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     --mount=type=secret,id=ca.crt \
     python -m pip --python /opt/venv/bin/python install \
         -c /requirements/constraints.txt -r /requirements/training.txt "${TENSORFLOW}"
-RUN rm -r /opt/venv/lib/python3*/site-packages/tensorflow/include \
+RUN cd /opt/venv/lib/python3*/site-packages \
+    && rm -rf clang libclang-* tensorflow/include openvino_telemetry openvino_telemetry-*.dist-info \
+        openvino/libs/*_gpu_plugin.so openvino/libs/*_npu_plugin.so openvino/libs/cache.json \
     && python -m compileall -q --invalidation-mode unchecked-hash /opt/venv/lib
 
 # --- code: last, so that a change of it rebuilds in seconds -------------------------------------
@@ -94,10 +99,11 @@ FROM ${BASE} AS runtime
 LABEL org.opencontainers.image.title="Lutrin" \
       org.opencontainers.image.description="Train Keras models, export them as SavedModel folders, serve them over HTTP." \
       org.opencontainers.image.licenses="Apache-2.0"
-# The home is /tmp: what libraries cache goes where a read-only root file system has its tmpfs.
+# The home is /tmp, whoever runs it: a read-only root file system has a tmpfs there.
 RUN useradd --uid 10001 --user-group --no-log-init --no-create-home --home-dir /tmp \
         --shell /usr/sbin/nologin lutrin
 ENV PATH=/opt/venv/bin:${PATH} \
+    HOME=/tmp \
     PYTHONPATH=/app \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
@@ -122,8 +128,7 @@ CMD []
 
 # --- the images ---------------------------------------------------------------------------------
 FROM runtime AS training
-ENV KERAS_HOME=/cache/keras \
-    MPLCONFIGDIR=/cache/matplotlib
+ENV KERAS_HOME=/cache/keras
 WORKDIR /workspace
 # Writable for every user: files in a mounted models/ should belong to whoever runs the container,
 # and a new volume takes its mode from here.

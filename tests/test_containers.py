@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any, Final
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml  # type: ignore[import-untyped]  # it has no types
 
 from service.settings import Settings
 from tests.containers.dockerfile import ROOT, STAGES, ignored_patterns, is_ignored, last, lineage
@@ -91,7 +91,7 @@ def test_serving_images_set_only_settings_that_exist(target: str) -> None:
         for one in lineage(target)
         if one.keyword == "ENV"
         for pair in one.words
-        if not pair.startswith(("PATH=", "PYTHON"))
+        if not pair.startswith(("HOME=", "PATH=", "PYTHON"))
     )
     assert environment == INSIDE | {"LOG_FORMAT": "json"}
     assert {name.lower() for name in environment} <= set(Settings.model_fields)
@@ -117,19 +117,26 @@ def test_packages_come_from_extras_that_exist_at_constrained_versions() -> None:
         assert extra in extras["optional-dependencies"]
 
 
+class _Service(HTTPServer):
+    """Answers /health/ready with `status`, and nothing else."""
+
+    status = 200
+
+
+class _Answer(BaseHTTPRequestHandler):
+    server: _Service
+
+    def do_GET(self) -> None:
+        self.send_response(self.server.status if self.path == "/health/ready" else 404)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        del format, args
+
+
 @pytest.fixture
-def health() -> Iterator[HTTPServer]:
-    """A server whose /health/ready says what `health.status` holds."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(server.status if self.path == "/health/ready" else 404)  # type: ignore[attr-defined]
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:
-            del format, args
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
+def health() -> Iterator[_Service]:
+    server = _Service(("127.0.0.1", 0), _Answer)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield server
@@ -140,9 +147,9 @@ def health() -> Iterator[HTTPServer]:
 
 @pytest.mark.parametrize(("status", "healthy"), [(200, True), (503, False)])
 def test_the_health_check_asks_whether_the_service_is_ready(
-    health: HTTPServer, status: int, healthy: bool
+    health: _Service, status: int, healthy: bool
 ) -> None:
-    health.status = status  # type: ignore[attr-defined]
+    health.status = status
     _, command = last("service", "HEALTHCHECK").split(" CMD ")
     python, *arguments = json.loads(command)
     assert python == "python"

@@ -11,7 +11,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -40,6 +40,15 @@ for folder, folders, files in os.walk("/"):
     for file in files:
         sizes[part] += os.lstat(os.path.join(folder, file)).st_size
 print(json.dumps(dict(sizes.most_common())))
+"""
+_EXPORT: Final = """
+set -e
+python -c "import keras
+keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(),
+    keras.layers.Dense(2, 'softmax')]).save('/tmp/trial.keras')"
+printf 'dark\\nlight\\n' > /tmp/labels.txt
+python -m training export /tmp/trial.keras --name trial --labels /tmp/labels.txt \\
+    --models-dir /tmp/models
 """
 _PROVE: Final = """
 import importlib.util, os
@@ -97,18 +106,18 @@ def _try(engine: Engine, target: str, folder: Path) -> None:
     print(f"{target}: built in {time.perf_counter() - began:.0f} s")
     _weigh(engine, image)
     if target == "training":
-        print(engine.run(image, ["python", "-m", "training", "list"]))
+        print(f"  {engine.run(image, ['sh', '-c', _EXPORT]).splitlines()[-1]}")
         return
     absent = ("tensorflow",) if target == "service" else ()
     engine.run(image, ["python", "-c", _PROVE.replace("ABSENT", repr(absent))])
     for read_only in (False, True):
+        environment = {"RUNTIME": "auto" if target == "service" else "tensorflow"}
         log = folder / "log"
         try:
-            _serve(engine, image, log, read_only=read_only)
+            _serve(engine, image, environment, read_only=read_only, log=log)
         except BaseException:
             print(log.read_text(), file=sys.stderr)
             raise
-        assert "Application shutdown complete" in log.read_text()
 
 
 def _weigh(engine: Engine, image: str) -> None:
@@ -119,11 +128,13 @@ def _weigh(engine: Engine, image: str) -> None:
         print(f"    {size / 1e6:6.1f} MB {part}")
 
 
-def _serve(engine: Engine, image: str, log: Path, *, read_only: bool) -> None:
+def _serve(
+    engine: Engine, image: str, environment: Mapping[str, str], *, read_only: bool, log: Path
+) -> None:
+    print(f"  root {'read-only' if read_only else 'writable'}:")
     began = time.perf_counter()
-    with engine.start(image, read_only=read_only, log=log) as container:
+    with engine.start(image, environment, read_only=read_only, log=log) as container:
         _wait(container.url, until=began + 120)
-        print(f"  root {'read-only' if read_only else 'writable'}:")
         print(f"    ready {time.perf_counter() - began:.2f} s after the start")
         _ask(container)
         while not container.is_healthy():
@@ -133,6 +144,9 @@ def _serve(engine: Engine, image: str, log: Path, *, read_only: bool) -> None:
         status = container.stop()
         print(f"    SIGTERM: status {status} after {time.perf_counter() - began:.2f} s")
         assert status == 0, status
+    for line in log.read_text().splitlines():
+        if "is ready after" in line:
+            print(f"    {json.loads(line)['message']}")
 
 
 def _wait(url: str, until: float) -> None:

@@ -82,12 +82,14 @@ class Buildah:
             return call(*mounted.command(program, {}, read_only=True))
 
     @contextmanager
-    def start(self, image: str, *, read_only: bool, log: Path) -> Iterator[_Container]:
+    def start(
+        self, image: str, environment: Mapping[str, str], *, read_only: bool, log: Path
+    ) -> Iterator[_Container]:
         """Start the image's own program on a free port; the network is this machine's."""
         with self._mounted(image) as mounted, log.open("wb") as output:
             with socket.create_server(("127.0.0.1", 0)) as free:
                 port = free.getsockname()[1]
-            environment = {"HOST": "127.0.0.1", "PORT": str(port)}
+            environment = {**environment, "HOST": "127.0.0.1", "PORT": str(port)}
             program = mounted.config["Entrypoint"] + (mounted.config["Cmd"] or [])
             check = mounted.config["Healthcheck"]["Test"][1:]
             process = subprocess.Popen(
@@ -126,7 +128,7 @@ class _Mounted:
     ) -> list[str]:
         variables = [f"{name}={value}" for name, value in environment.items()]
         where = [self.root, "no" if read_only else "yes", self.config["User"] or "0:0"]
-        inside = [f"--chdir={self.config['WorkingDir'] or '/'}", "HOME=/tmp", *self.config["Env"]]
+        inside = [f"--chdir={self.config['WorkingDir'] or '/'}", *self.config["Env"]]
         enter = ["unshare", "--mount", "sh", "-c", _ENTER, "sh"]
         return [*enter, *where, *inside, *variables, *program]
 

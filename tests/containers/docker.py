@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,9 +42,12 @@ class Docker:
         return call("docker", "run", "--rm", *options, image, *program[1:])
 
     @contextmanager
-    def start(self, image: str, *, read_only: bool, log: Path) -> Iterator[_Container]:
+    def start(
+        self, image: str, environment: Mapping[str, str], *, read_only: bool, log: Path
+    ) -> Iterator[_Container]:
         """Start the image's own program on a free port of this machine."""
         options = ["--publish", "127.0.0.1:0:8000", *(_HARDENING if read_only else ())]
+        options += [f"--env={name}={value}" for name, value in environment.items()]
         name = call("docker", "run", "--detach", *options, image)
         try:
             address = call("docker", "port", name, "8000/tcp").splitlines()[0]

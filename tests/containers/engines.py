@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -37,8 +37,10 @@ class Engine(Protocol):
         """Run a program in a container that can write nothing but /tmp; what it printed."""
         ...
 
-    def start(self, image: str, *, read_only: bool, log: Path) -> AbstractContextManager[Container]:
-        """Start the image's own program; leaving kills it and has written its log."""
+    def start(
+        self, image: str, environment: Mapping[str, str], *, read_only: bool, log: Path
+    ) -> AbstractContextManager[Container]:
+        """Start the image's own program; leaving the context kills it and writes its log."""
         ...
 
     def remove(self) -> None:
