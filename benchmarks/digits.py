@@ -254,7 +254,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=3600, help="pictures")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    digits = mnist_test(Path(os.environ.get("DATASETS_DIR") or "../shared/data")))
+    digits = mnist_test(Path(os.environ.get("DATASETS_DIR") or "../shared/data"))
     if digits is None:
         print("MNIST's enlarged digits are left out: set DATASETS_DIR to the folder of mnist.npz")
     classify = classifier(arguments.export)

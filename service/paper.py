@@ -21,7 +21,7 @@ _UNEVEN: Final = 50.0
 """Grey levels: how far the paper's shade may lie from its most frequent one at first sight."""
 
 _SAMPLES: Final = 36
-"""Pixels of the longer side that the shade is fitted to: it is smooth, and BLAS starts no threads."""
+"""Pixels of the longer side that the shade is fitted to: enough, and BLAS starts no threads."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from service import ink
 
 ROOT = Path(__file__).parent.parent.parent
-DATASETS = Path(os.environ.get("DATASETS_DIR") or ROOT.parent / "shared" / "data"))
+DATASETS = Path(os.environ.get("DATASETS_DIR") or ROOT.parent / "shared" / "data")
 
 Pixels = NDArray[np.uint8]
 
