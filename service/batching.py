@@ -76,6 +76,7 @@ class Batcher(Generic[Row, Answer]):
         self._queued = 0
         self._changed = threading.Condition()
         self._closed = False
+        self._waking = False
         self._lock = threading.Lock()
         self._threads = [
             threading.Thread(
@@ -103,6 +104,11 @@ class Batcher(Generic[Row, Answer]):
         loop = asyncio.get_running_loop()
         request: _Request[Row, Answer] = _Request(rows, loop.create_future())
         self._enqueue(request)
+        if not self._waking:
+            # After what the loop has at hand now: those requests then share a batch, and nobody
+            # waits for a clock.
+            self._waking = True
+            loop.call_soon(self._wake)
         try:
             return await request.future
         finally:
@@ -120,6 +126,11 @@ class Batcher(Generic[Row, Answer]):
                 )
             self._queue.append(request)
             self._queued += len(request.rows)
+
+    def _wake(self) -> None:
+        """Let an idle worker look at the queue."""
+        self._waking = False
+        with self._changed:
             self._changed.notify()
 
     def _withdraw(self, request: _Request[Row, Answer]) -> None:
