@@ -36,8 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0, 1 failed, 2 misused, 130 interrupted."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger("training").setLevel(logging.INFO)
+    words = sys.argv[1:] if arguments is None else arguments
     try:
-        given = _parse(sys.argv[1:] if arguments is None else arguments)
+        given = _parse(words)
         given.command(given)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -48,6 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\ninterrupted: nothing was exported", file=sys.stderr)
         return INTERRUPTED
+    except Exception as error:  # the machine's doing, such as no memory, or a defect of ours
+        if "--verbose" in words:
+            raise
+        reason = str(error).strip().partition("\n")[0]
+        kind = type(error).__name__
+        print(f"error: {kind}: {reason} (--verbose shows where)", file=sys.stderr)
+        return FAILED
     return 0
 
 

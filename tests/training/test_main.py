@@ -78,6 +78,22 @@ def test_a_failure_is_one_sentence_and_status_1(
     assert error.count("\n") == 1
 
 
+def test_a_folder_that_cannot_be_written_is_one_sentence(
+    datasets_dir: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("training.run.fit", lambda *_, **__: {"val_loss": [1], "val_accuracy": [0]})
+    command = ["train", "mnist-mlp", "--runs-dir", str(tmp_path / "file" / "runs")]
+    assert main([*command, "--models-dir", str(tmp_path / "models")]) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("error: NotADirectoryError: ")
+    with pytest.raises(NotADirectoryError):
+        main([*command, "--verbose"])
+
+
 def test_an_interrupted_run_says_so_and_leaves_nothing(datasets_dir: Path, tmp_path: Path) -> None:
     folders = ["--models-dir", str(tmp_path / "models"), "--runs-dir", str(tmp_path / "runs")]
     command = [sys.executable, "-m", "training", "train", "mnist-mlp", "--epochs", "100000"]
