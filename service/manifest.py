@@ -13,6 +13,7 @@ version; everything else needed to serve it is in this manifest and the files be
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
@@ -167,8 +168,11 @@ class Manifest(_Frozen):
 
     def signature_for(self, task: Task) -> str | None:
         """The name of the first signature that does `task`, or None."""
-        names = (name for name, signature in self.signatures.items() if signature.task == task)
-        return next(names, None)
+        return self._first_by_task.get(task)
+
+    @cached_property
+    def _first_by_task(self) -> dict[Task, str]:
+        return {each.task: name for name, each in reversed(self.signatures.items())}
 
     @classmethod
     def read(cls, export: Path) -> Manifest:

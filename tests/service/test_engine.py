@@ -102,7 +102,7 @@ def test_a_model_that_fails_leaves_the_others_serving(mixed: Path) -> None:
         np.testing.assert_array_equal(output["y"], [[3, 4]])
         with pytest.raises(InvalidInput, match="the tensors are x; got y"):
             await engine.infer({"y": np.ones(1)})
-        with pytest.raises(InvalidInput, match="no signature 'other' .* do: serving_default"):
+        with pytest.raises(InvalidInput, match=r"no signature 'other' .* do: serving_default"):
             await engine.infer({}, signature="other")
 
     serve(mixed, use)

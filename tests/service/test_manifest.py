@@ -158,10 +158,11 @@ def test_a_signature_that_would_leave_its_folder_is_refused(name: str) -> None:
 
 
 def test_promises_that_cannot_be_checked_are_refused() -> None:
-    for empty in (
+    refused: list[dict[str, Any]] = [
         {"signatures": {}},
         {"tolerance": {"float32": float("inf")}},
         {"metrics": {"test_accuracy": float("nan")}},
-    ):
+    ]
+    for empty in refused:
         with pytest.raises(ValidationError):
             Manifest.model_validate(classifier() | empty)

@@ -124,7 +124,10 @@ def test_a_failure_of_the_runtime_is_told_from_a_wrong_request(
     mix: Function, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Exhausted:
-        def infer(self, ports: object, share_inputs: bool) -> object:
+        def set_tensor(self, port: object, tensor: object) -> None:
+            pass
+
+        def infer(self, share_outputs: bool) -> object:
             raise RuntimeError("Exception from src/infer_request.cpp:67:\nout of memory.\n\n")
 
     monkeypatch.setattr(mix, "_request", Exhausted())
