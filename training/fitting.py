@@ -29,7 +29,8 @@ def fit(model: keras.Model, recipe: Recipe, dataset: Dataset, *, verbose: bool) 
         TrainingFailed: the loss is no finite number any more.
     """
     train, validation = split_validation(dataset.train, recipe.validation_fraction, recipe.seed)
-    augmentation = Augmentation(**recipe.group("augmentation"))  # type: ignore[arg-type]
+    knobs = recipe.group("augmentation")
+    augmentation = Augmentation(**knobs)  # type: ignore[arg-type]  # checked when overridden
     num_classes = len(dataset.labels)
     batches, steps = training_batches(
         train,
