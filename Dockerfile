@@ -123,6 +123,7 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
 connection = http.client.HTTPConnection('127.0.0.1', int(os.environ['PORT']), timeout=4)\n\
 connection.request('GET', '/health/ready')\n\
 sys.exit(connection.getresponse().status != 200)\n"]
+USER 10001:10001
 ENTRYPOINT ["python", "-m", "service"]
 CMD []
 
@@ -141,12 +142,10 @@ CMD ["--help"]
 
 FROM serving AS service-tensorflow
 COPY --from=service-tensorflow-environment /opt/venv /opt/venv
-COPY --from=service-code /app /app
 COPY models /models
-USER 10001:10001
+COPY --from=service-code /app /app
 
 FROM serving AS service
 COPY --from=service-environment /opt/venv /opt/venv
-COPY --from=service-code /app /app
 COPY models /models
-USER 10001:10001
+COPY --from=service-code /app /app

@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -92,6 +93,7 @@ class Buildah:
             environment = {**environment, "HOST": "127.0.0.1", "PORT": str(port)}
             program = mounted.config["Entrypoint"] + (mounted.config["Cmd"] or [])
             check = mounted.config["Healthcheck"]["Test"][1:]
+            started = time.perf_counter()
             process = subprocess.Popen(
                 mounted.command(program, environment, read_only=read_only),
                 stdout=output,
@@ -99,7 +101,7 @@ class Buildah:
             )
             try:
                 check = mounted.command(check, environment, read_only=True)
-                yield _Container(f"http://127.0.0.1:{port}", process, check)
+                yield _Container(f"http://127.0.0.1:{port}", started, process, check)
             finally:
                 process.kill()
                 process.wait()
@@ -136,6 +138,7 @@ class _Mounted:
 @dataclass(frozen=True)
 class _Container:
     url: str
+    started: float
     process: subprocess.Popen[bytes]
     check: list[str]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,10 +49,11 @@ class Docker:
         """Start the image's own program on a free port of this machine."""
         options = ["--publish", "127.0.0.1:0:8000", *(_HARDENING if read_only else ())]
         options += [f"--env={name}={value}" for name, value in environment.items()]
+        started = time.perf_counter()
         name = call("docker", "run", "--detach", *options, image)
         try:
             address = call("docker", "port", name, "8000/tcp").splitlines()[0]
-            yield _Container(name, f"http://{address}")
+            yield _Container(name, f"http://{address}", started)
         finally:
             with log.open("wb") as output:
                 subprocess.run(["docker", "logs", name], stdout=output, stderr=output, check=False)
@@ -67,6 +69,7 @@ class Docker:
 class _Container:
     name: str
     url: str
+    started: float
 
     def is_healthy(self) -> bool:
         return self._state("Health.Status") == "healthy"

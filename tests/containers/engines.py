@@ -17,6 +17,11 @@ class Container(Protocol):
         """Where the service answers, such as http://127.0.0.1:49153."""
         ...
 
+    @property
+    def started(self) -> float:
+        """When its program was started, by time.perf_counter()."""
+        ...
+
     def is_healthy(self) -> bool:
         """Whether the image's own health check succeeds."""
         ...
