@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import re
 import subprocess
 import sys
 
@@ -24,6 +26,15 @@ def test_a_recipe_is_named_like_its_module_and_names_modules_that_exist(name: st
     assert recipe.name == name
     assert recipe.architecture in catalogue.names("architecture")
     assert recipe.dataset in catalogue.names("dataset")
+
+
+@pytest.mark.parametrize("name", catalogue.names("recipe"))
+def test_a_recipe_states_what_was_measured_and_how(name: str) -> None:
+    module = importlib.import_module(f"training.recipes.{name.replace('-', '_')}")
+    text = " ".join((module.__doc__ or "").split())
+    assert f"python -m training train {name}" in text
+    assert re.search(r"\d\d\.\d+ %.* mean of 3 seeds", text)
+    assert re.search(r"\d minutes", text)
 
 
 @pytest.mark.parametrize("kind", ["recipe", "architecture", "dataset"])
