@@ -67,8 +67,9 @@ class Buildah:
         packages = "--include=python3,python3-venv,python3-pip,python-is-python3"
         release = base.rpartition("-")[2]
         call("debootstrap", "--variant=minbase", packages, release, str(folder))
-        for archive in folder.glob("var/cache/apt/archives/*.deb"):
-            archive.unlink()
+        for downloads in ("var/cache/apt/archives", "var/lib/apt/lists"):
+            for file in (folder / downloads).glob("*[._]*"):
+                file.unlink()
         container = self._buildah("from", "scratch")
         self._buildah("add", "--quiet", container, str(folder), "/")
         self._buildah(
