@@ -56,7 +56,8 @@ class _Request(Generic[Row, Answer]):
 class Batcher(Generic[Row, Answer]):
     """Gathers rows for `workers`, each called on a thread of its own, as they become free.
 
-    Its methods are called on one event loop.
+    Its methods are called on one event loop. A worker so quick that waking a thread costs more is
+    better called on that loop itself: `on_loop`, for one worker.
     """
 
     def __init__(
@@ -66,9 +67,10 @@ class Batcher(Generic[Row, Answer]):
         name: str,
         max_batch_size: int,
         max_queue: int,
+        on_loop: bool = False,
         observe: Callable[[int], None] = lambda rows: None,
     ) -> None:
-        """Start one thread a worker. `observe` is told the rows of each batch."""
+        """Start one thread a worker, or none. `observe` is told the rows of each batch."""
         self._max_batch_size = max_batch_size
         self._max_queue = max_queue
         self._observe = observe
@@ -78,11 +80,13 @@ class Batcher(Generic[Row, Answer]):
         self._closed = False
         self._waking = False
         self._lock = threading.Lock()
+        self._on_loop = workers[0] if on_loop else None
         self._threads = [
             threading.Thread(
                 target=self._serve, args=(worker,), name=f"{name}-{index}", daemon=True
             )
             for index, worker in enumerate(workers)
+            if not on_loop
         ]
         for thread in self._threads:
             thread.start()
@@ -104,11 +108,7 @@ class Batcher(Generic[Row, Answer]):
         loop = asyncio.get_running_loop()
         request: _Request[Row, Answer] = _Request(rows, loop.create_future())
         self._enqueue(request)
-        if not self._waking:
-            # After what the loop has at hand now: those requests then share a batch, and nobody
-            # waits for a clock.
-            self._waking = True
-            loop.call_soon(self._wake)
+        self._wake_soon(loop)
         try:
             return await request.future
         finally:
@@ -127,11 +127,21 @@ class Batcher(Generic[Row, Answer]):
             self._queue.append(request)
             self._queued += len(request.rows)
 
-    def _wake(self) -> None:
-        """Let an idle worker look at the queue."""
+    def _wake_soon(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Wake a worker after what the loop has at hand now: those requests then share a batch,
+        and nobody waits for a clock.
+        """
+        if not self._waking:
+            self._waking = True
+            loop.call_soon(self._wake, loop)
+
+    def _wake(self, loop: asyncio.AbstractEventLoop) -> None:
         self._waking = False
-        with self._changed:
-            self._changed.notify()
+        if self._on_loop is None:
+            with self._changed:
+                self._changed.notify()
+        elif self._serve_batch(self._on_loop) and self._queue:
+            self._wake_soon(loop)  # others have their turn between two batches
 
     def _withdraw(self, request: _Request[Row, Answer]) -> None:
         """Drop the rows of a caller who left: nobody reads their answers, others need the room."""
@@ -145,6 +155,8 @@ class Batcher(Generic[Row, Answer]):
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+        while self._on_loop is not None and self._queue:
+            self._serve_batch(self._on_loop)
         for thread in self._threads:
             await asyncio.to_thread(thread.join)
 
@@ -162,10 +174,11 @@ class Batcher(Generic[Row, Answer]):
         return bool(batch)
 
     def _take(self) -> list[tuple[_Request[Row, Answer], int]]:
-        """Wait for rows and take a batch; empty when closed and nothing waits."""
+        """Take a batch, waiting for it on a thread; empty when closed and nothing waits."""
         batch: list[tuple[_Request[Row, Answer], int]] = []
         with self._changed:
-            self._changed.wait_for(lambda: self._queue or self._closed)
+            if self._on_loop is None:
+                self._changed.wait_for(lambda: self._queue or self._closed)
             while self._queue and len(batch) < self._max_batch_size:
                 request = self._queue[0]
                 start = request.taken
@@ -190,7 +203,9 @@ class Batcher(Generic[Row, Answer]):
                 for (request, index), answer in zip(batch, answers, strict=True)
                 if request.put(index, answer)
             ]
-        if complete:
+        if self._on_loop is not None:
+            _resolve(complete)
+        elif complete:
             # One wake-up of the event loop for the whole batch; a loop that has closed meanwhile
             # has no callers left, and must not end this thread.
             loop = complete[0].future.get_loop()

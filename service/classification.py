@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,11 +40,19 @@ class Classifier:
         self._function = function
         self.image = image
         self._sizes = batch_sizes(max_batch_size)
+        self.batch_seconds = math.inf
+        """What the largest batch takes, known once warm."""
 
     def warm(self) -> None:
         """Run every batch size once, so that no caller waits for the runtime's preparations."""
         for size in self._sizes:
             self._function({"images": self._blank(size)})
+        self.batch_seconds = min(self._seconds(self._blank(self._sizes[-1])) for _ in range(3))
+
+    def _seconds(self, images: Pixels) -> float:
+        start = time.perf_counter()
+        self._function({"images": images})
+        return time.perf_counter() - start
 
     def __call__(self, rows: Sequence[Pixels]) -> list[Probabilities | Exception]:
         """The float32 (K,) probabilities of at most `max_batch_size` pictures.

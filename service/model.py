@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from service import golden, metrics
 from service.batching import Batcher, Worker
@@ -20,6 +20,11 @@ from service.settings import Settings
 from service.store import Export
 
 logger = logging.getLogger(__name__)
+
+_QUICK_S: Final = 0.003
+"""A model whose largest batch is quicker runs on the event loop: two threads that both need the
+interpreter cost more, and nobody waits longer than for a few requests of others.
+"""
 
 State = Literal["loading", "ready", "failed"]
 
@@ -111,12 +116,14 @@ class Model:
         return partial(_one_by_one, program, name)
 
     def _batcher(self, name: str, workers: list[Worker[Any, Any]]) -> Batcher[Any, Any]:
-        batched = all(isinstance(worker, Classifier) for worker in workers)
+        classifiers = [worker for worker in workers if isinstance(worker, Classifier)]
         return Batcher(
             workers,
             name=f"{self.export.name}-{name}",
-            max_batch_size=self._settings.max_batch_size if batched else 1,
+            max_batch_size=self._settings.max_batch_size if classifiers else 1,
             max_queue=self._settings.max_queue,
+            on_loop=len(workers) == 1
+            and any(each.batch_seconds < _QUICK_S for each in classifiers),
             observe=metrics.BATCH_ROWS.labels(*self._labels).observe,
         )
 

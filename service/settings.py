@@ -56,6 +56,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_file=".env",
+        env_ignore_empty=True,  # compose hands on variables that are not set as empty ones
         extra="ignore",
         frozen=True,
         use_attribute_docstrings=True,

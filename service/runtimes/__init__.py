@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ from numpy.typing import NDArray
 from service.devices import Device
 from service.errors import InvalidExport, InvalidInput
 from service.manifest import Signature, TensorSpec
+
+# On import OpenVINO reports its use to its makers where this package is found: None hides it.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # as documented
 
 RuntimeName = Literal["openvino", "tensorflow"]
 Precision = Literal["float32", "bfloat16"]

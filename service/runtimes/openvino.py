@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 import openvino
+from numpy.typing import NDArray
 
 from service.devices import Device
 from service.errors import InferenceFailed, InvalidExport, InvalidInput
@@ -104,6 +105,7 @@ class _Function:
             name for name, spec in signature.inputs.items() if spec.shape and spec.shape[0] is None
         ]
         self._outputs = {name: outputs[name] for name in signature.outputs}
+        self._memories: dict[str, NDArray[Any]] = {}
 
     def __call__(self, inputs: Tensors) -> Tensors:
         check(inputs, self._signature.inputs)
@@ -113,12 +115,11 @@ class _Function:
             raise InvalidInput(f"the inputs have {sorted(rows)} rows: each takes the same number")
         request = self._request
         try:
-            # Tensors are set and read one by one, since `infer` with a dict costs a small model's
-            # inference over again. Inputs that lie in order are read where they lie; outputs are
-            # copied, for the next call overwrites them.
-            for name, port in self._inputs.items():
-                array = np.require(inputs[name], requirements=("C", "W"))
-                request.set_tensor(port, openvino.Tensor(array, shared_memory=True))
+            # `infer` with a dict of arrays costs a small model's inference over again, and so does
+            # a tensor that lies elsewhere than the last: inputs are copied to where they lay, and
+            # outputs are copied, for the next call overwrites them.
+            for name in self._inputs:
+                self._memory(name, inputs[name].shape)[...] = inputs[name]
             request.infer(share_outputs=True)
             return {
                 name: request.get_output_tensor(index).data.copy()
@@ -126,6 +127,15 @@ class _Function:
             }
         except RuntimeError as error:
             raise InferenceFailed(f"OpenVINO failed: {_reason(error)}") from error
+
+    def _memory(self, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
+        """Where an input of this shape is read from."""
+        memory = self._memories.get(name)
+        if memory is None or memory.shape != shape:
+            tensor = openvino.Tensor(self._inputs[name].element_type, shape)
+            self._request.set_tensor(self._inputs[name], tensor)
+            memory = self._memories[name] = tensor.data
+        return memory
 
     def row_seconds(self) -> float:
         """The shortest of three batches of one; infinite where a row of ones cannot be run."""

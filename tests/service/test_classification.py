@@ -47,7 +47,7 @@ def test_only_sizes_that_were_warmed_are_run() -> None:
     function = Recorder()
     classifier = Classifier(function, IMAGE, 20)
     classifier.warm()
-    warmed = list(function.sizes)
+    warmed = sorted(set(function.sizes))
     assert warmed == [1, 2, 3, 4, 6, 8, 12, 16, 20]
     for count in range(1, 21):
         answers = classifier([np.full((8, 8, 1), shade, np.uint8) for shade in range(count)])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 import weakref
 from pathlib import Path
 
@@ -188,3 +190,12 @@ def test_bfloat16_is_offered_where_the_cpu_has_it(models_dir: Path) -> None:
     else:
         with pytest.raises(InvalidExport, match="does not compute in bfloat16"):
             openvino.load(export, signatures, placement)
+
+
+def test_nothing_is_reported_to_anybody() -> None:
+    code = (
+        "import service.runtimes.openvino, sys; "
+        "assert sys.modules['openvino_telemetry'] is None; "
+        "assert not [name for name in sys.modules if name.startswith('openvino_telemetry.')]"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
