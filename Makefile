@@ -8,13 +8,13 @@ PYTHON ?= $(shell for p in python3.12 python3.13 python3.11 python3 python; do \
 	&& echo $$p && break; done)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help serve test lint bench figures constraints clean
+.PHONY: help serve test lint bench constraints clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 serve: $(VENV)/.service ## Serve models/ on http://127.0.0.1:8000 (settings: HOST, PORT, MODELS_DIR …)
-	@for extra in $$($(BIN)/python -m service extras); do \
+	@extras=$$($(BIN)/python -m service extras) || exit $$?; for extra in $$extras; do \
 		echo "Installing lutrin[$$extra], which a model needs …"; $(PIP) -e ".[$$extra]" || exit 1; done
 	@exec $(BIN)/python -m service
 
@@ -40,7 +40,8 @@ clean: ## Remove the environment and caches
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Lutrin needs Python 3.11, 3.12 or 3.13: install one, or say PYTHON=/path/to/python" >&2; exit 1; }
 	@echo "Creating $(VENV) with $$($(PYTHON) --version) …"
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "Python's venv does not work; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 
 $(VENV)/.service: $(BIN)/python pyproject.toml constraints.txt
 	@echo "Installing lutrin[service] …"
