@@ -224,6 +224,15 @@ def test_ports_are_configurable_and_stay_on_this_machine_unless_told() -> None:
         assert inside == INSIDE
 
 
+def test_training_writes_files_of_a_user_that_any_shell_can_name() -> None:
+    user = COMPOSE["services"]["training"]["user"]
+    assert user == "${USER_ID:-1000}:${GROUP_ID:-1000}"
+    text = (ROOT / "docker-compose.yml").read_text()
+    assert "USER_ID, GROUP_ID" in text
+    read_only_in_bash = {"UID", "EUID", "PPID"}
+    assert not read_only_in_bash & set(re.findall(r"\$\{(\w+)", text))
+
+
 def test_the_gpu_profile_reserves_gpus_and_brings_their_libraries() -> None:
     gpu = COMPOSE["services"]["gpu"]
     assert gpu["build"]["args"] == {"TENSORFLOW": "tensorflow[and-cuda]"}
