@@ -14,6 +14,8 @@ from typing import Self
 
 import httpx
 
+from service.settings import Settings
+
 _LISTENING = re.compile(r"running on http://[^:]+:(\d+)")
 
 
@@ -21,14 +23,15 @@ class Server:
     """`with Server(MODELS_DIR=folder) as server: server.client.get(…)`; ready when entered."""
 
     def __init__(
-        self, *, wait_ready: bool = True, cwd: Path | None = None, **settings: object
+        self, *, wait_ready: bool = True, cwd: Path = Path(__file__).parent.parent / "docs", **settings: object
     ) -> None:
         named = {"PORT": 0, "LOG_FORMAT": "human", **settings}
-        # The developer's own settings must not reach the tests.
-        kept = {name: value for name, value in os.environ.items() if name not in _OWN_SETTINGS}
-        self._environment = kept | {name: str(value) for name, value in named.items()}
+        # The developer's own settings must not reach the tests: neither these nor a .env file,
+        # which is read from the working directory.
+        kept = {name: value for name, value in os.environ.items() if name.upper() not in _SETTINGS}
+        self.environment = kept | {name: str(value) for name, value in named.items()}
         self._wait_ready = wait_ready
-        self._cwd = cwd
+        self.cwd = cwd
         self.log: list[str] = []
         self._port: int | None = None
         self._listening = threading.Event()
@@ -37,8 +40,8 @@ class Server:
         self.started = time.perf_counter()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "service"],
-            env=self._environment | {"PYTHONPATH": str(Path(__file__).parent.parent)},
-            cwd=self._cwd,
+            env=self.environment | {"PYTHONPATH": str(Path(__file__).parent.parent)},
+            cwd=self.cwd,
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -102,7 +105,4 @@ class Server:
         self._listening.set()
 
 
-_OWN_SETTINGS = {
-    "HOST", "PORT", "ROOT_PATH", "MODELS_DIR", "REQUIRED_MODELS", "RUNTIME", "DEVICE", "PRECISION",
-    "THREADS", "MODEL_OPTIONS", "LOG_LEVEL", "LOG_FORMAT", "ACCESS_LOG",
-}  # fmt: skip
+_SETTINGS = {name.upper() for name in Settings.model_fields}
