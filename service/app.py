@@ -24,7 +24,7 @@ from service.version import __version__
 _DESCRIPTION: Final = """
 Keras models over HTTP. Send a picture, get its classes:
 
-    curl -F image=@digit.png http://127.0.0.1:8000/v1/classify?model=mnist-lenet5
+    curl -F image=@digit.png "http://127.0.0.1:8000/v1/classify?model=mnist-lenet5"
 
 `GET /v1/models` lists what is served, `GET /health/ready` says whether it is proven.
 """
@@ -46,6 +46,7 @@ def create_app(settings: Settings) -> ASGIApp:
         description=_DESCRIPTION,
         lifespan=lifespan,
         root_path=settings.root_path,
+        redirect_slashes=False,
     )
     app.state.settings = settings
     app.state.engine = engine
@@ -95,12 +96,16 @@ async def _to_documentation(request: Request) -> Response:
     return RedirectResponse(f"{request.scope.get('root_path', '')}/docs")
 
 
+def _allowed(error: HTTPException) -> str:
+    return (error.headers or {}).get("Allow") or "another verb"
+
+
 async def _speak_http_error(request: Request, error: Exception) -> Response:
     """Unknown paths and wrong verbs, in the envelope of our own routes."""
     assert isinstance(error, HTTPException)  # noqa: S101 — registered for this class alone
     messages = {
         404: f"there is no {request.url.path}; see /docs for what there is",
-        405: f"{request.url.path} does not take {request.method}",
+        405: f"{request.url.path} does not take {request.method}; it takes {_allowed(error)}",
     }
     message = messages.get(error.status_code, error.detail)
     code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")

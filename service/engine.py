@@ -93,6 +93,8 @@ class Engine:
         if self._closing:
             return {"*": "the service is shutting down"}
         required = self._settings.required_models
+        if required is None and not self._models:
+            return {"*": f"there are no models in {self._settings.models_dir}"}
         names = list(self._models) if required is None else required
         reasons = {name: self._why_not_ready(name) for name in names}
         return {name: reason for name, reason in reasons.items() if reason is not None}
@@ -190,8 +192,8 @@ class Engine:
         """The model asked for, its manifest, and its signature for `task`."""
         model = self._only_one_for(task) if name is None else self._models.get(name)
         if model is None:
-            known = ", ".join(self._models) or "none at all"
-            raise ModelNotFound(f"there is no model '{name}'; there are: {known}", param="model")
+            known, asked = ", ".join(self._models) or "none at all", str(name)[:100]
+            raise ModelNotFound(f"there is no model '{asked}'; there are: {known}", param="model")
         if version not in (None, model.export.version):
             raise VersionNotFound(
                 f"'{model.export.name}' is served in version {model.export.version}, not {version}",
@@ -207,6 +209,7 @@ class Engine:
         return model, manifest, signature
 
     def _only_one_for(self, task: Task) -> Model:
+        # By what the exports promise, so that the answer does not depend on which loaded first.
         able = [each for each in self.models if each.manifest and each.manifest.signature_for(task)]
         if not able:
             states = ", ".join(f"{each.export.name} ({each.state})" for each in self.models)

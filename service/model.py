@@ -41,6 +41,8 @@ class Model:
         self.ready_at: float | None = None
         """When it became ready, in seconds since 1970."""
         self._settings = settings
+        self._is_quick = False
+        self._promised = _promised(export)
         self._batchers: dict[str, Batcher[Any, Any]] = {}
         self._labels = (export.name, str(export.version))
 
@@ -74,8 +76,8 @@ class Model:
 
     @property
     def manifest(self) -> Manifest | None:
-        """What the model promises; None until it is loaded."""
-        return None if self.loaded is None else self.loaded.manifest
+        """What the model promises; None where that is not known before it is loaded."""
+        return self._promised if self.loaded is None else self.loaded.manifest
 
     def ready_manifest(self) -> Manifest:
         """What the model promises, when it can answer.
@@ -117,19 +119,22 @@ class Model:
 
     def _batcher(self, name: str, workers: list[Worker[Any, Any]]) -> Batcher[Any, Any]:
         classifiers = [worker for worker in workers if isinstance(worker, Classifier)]
+        self._is_quick = len(workers) == 1 and any(
+            classifier.batch_seconds < _QUICK_S for classifier in classifiers
+        )
         return Batcher(
             workers,
             name=f"{self.export.name}-{name}",
             max_batch_size=self._settings.max_batch_size if classifiers else 1,
             max_queue=self._settings.max_queue,
-            on_loop=len(workers) == 1
-            and any(each.batch_seconds < _QUICK_S for each in classifiers),
+            on_loop=self._is_quick,
             observe=metrics.BATCH_ROWS.labels(*self._labels).observe,
         )
 
     def _become_ready(self, loaded: Loaded, seconds: float) -> None:
         self.loaded, self.ready_at = loaded, time.time()
-        self.state, self.reason = "ready", loaded.reason
+        where = "the event loop" if self._is_quick else "a thread of their own"
+        self.state, self.reason = "ready", f"{loaded.reason}; batches run on {where}"
         metrics.MODEL_READY.labels(*self._labels).set(1)
         metrics.QUEUED_ROWS.labels(*self._labels).set_function(lambda: self.queued)
         if loaded.golden_error is not None:
@@ -139,12 +144,22 @@ class Model:
             *(self.export.name, self.export.version, seconds),
             *(loaded.runtime, ",".join(map(str, loaded.devices)), loaded.precision),
             "unknown" if loaded.golden_error is None else f"{loaded.golden_error:.2g}",
-            loaded.reason,
+            self.reason,
         )
 
     def _fail(self, reason: str) -> None:
         self.state, self.reason = "failed", reason
         logger.error("%s/%d failed to load: %s", self.export.name, self.export.version, reason)
+
+
+def _promised(export: Export) -> Manifest | None:
+    """The manifest, where it can be read; loading says what is wrong with it."""
+    if export.is_foreign:
+        return None
+    try:
+        return golden.read_manifest(export)
+    except ServiceError:
+        return None
 
 
 def _one_by_one(program: Program, name: str, rows: Sequence[Tensors]) -> list[Tensors]:

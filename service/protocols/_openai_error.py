@@ -23,6 +23,7 @@ from service.errors import (
 from service.protocols._envelope import EnvelopeRoute
 
 _HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_LONGEST: Final = 1000
 _TYPES: Final = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
 
@@ -54,12 +55,16 @@ def envelope(message: str, status: int, code: str, param: str | None, request_id
     """An error as OpenAI's clients read it."""
     fallback = "server_error" if status >= 500 else "invalid_request_error"
     error = {
-        "message": message,
+        "message": _quotable(message),
         "type": _TYPES.get(status, fallback),
-        "param": param,
+        "param": param and _quotable(param),
         "code": code,
         "request_id": request_id,
     }
-    # orjson refuses lone surrogates, which a message may quote from a request.
-    error["message"] = message.encode("utf-8", "replace").decode("utf-8")
     return orjson.dumps({"error": error})
+
+
+def _quotable(text: str) -> str:
+    """Text that may quote a request: not endless, and without the lone surrogates JSON refuses."""
+    shown = text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …"
+    return shown.encode("utf-8", "replace").decode("utf-8")

@@ -2,40 +2,51 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
-import binascii
 from collections.abc import AsyncGenerator
 from functools import lru_cache
 from typing import Annotated, Final, NamedTuple
 from urllib.parse import parse_qsl
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, ValidationError
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
-from service.errors import InputTooLarge, InvalidInput, UnsupportedType
+from service.errors import DeadlineExceeded, InputTooLarge, InvalidInput, UnsupportedType
 from service.protocols._envelope import header
 from service.settings import Settings
 
+_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
 _FORMS: Final = (
     "send a picture as the body with its Content-Type (such as image/png), "
     "a form (multipart/form-data, field 'image'), or JSON with 'images'"
 )
 
 
+def _no_bool(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("true and false are no numbers")
+    return value
+
+
+_NO_BOOL: Final = BeforeValidator(_no_bool)
+
+
 class ClassifyRequest(BaseModel):
-    """Pictures in JSON, and the options that any form takes."""
+    """Pictures in JSON, and the options that any form takes, there or in the query."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     model: str | None = None
     """The model's name; may be left out when exactly one model can classify."""
-    version: Annotated[int, Field(ge=1)] | None = None
+    version: Annotated[int, _NO_BOOL, Field(ge=1)] | None = None
     """The model's version; left out, the one being served."""
-    top_k: int | None = None
+    top_k: Annotated[int, _NO_BOOL] | None = None
     """How many classes to return for each picture, the best first; 5 when left out."""
-    images: list[str] = []
+    images: Annotated[list[str], FailFast()] = []
     """Picture files in base64, or as data URIs (`data:image/png;base64,…`)."""
 
 
@@ -54,15 +65,23 @@ async def read_upload(request: Request, settings: Settings) -> Upload:
         InputTooLarge: the body or the number of pictures passes its limit.
         UnsupportedType: the body's content type is none of the three.
     """
-    content_type = header(request.scope, b"content-type").partition(";")[0].strip().lower()
-    body = await read_body(request, settings.max_body_bytes)
+    scope = request.scope
+    content_type = header(scope, b"content-type").partition(";")[0].strip().lower()
+    try:
+        async with asyncio.timeout(settings.request_timeout_s):
+            body = await read_body(request, settings.max_body_bytes)
+    except TimeoutError:
+        raise DeadlineExceeded(
+            f"the body did not arrive within {settings.request_timeout_s:g} s"
+        ) from None
+    query = _query(scope["query_string"])
     if content_type.startswith("image/") or content_type == "application/octet-stream":
-        return Upload([body], _query(request.scope["query_string"]))
+        return Upload([body], query)
     if content_type == "application/json":
-        return _read_json(body, settings)
+        return _read_json(body, query, settings)
     if content_type == "multipart/form-data":
-        return await _read_form(request, body, settings)
-    raise UnsupportedType(f"the content type is {content_type or 'missing'!r}; {_FORMS}")
+        return await _read_form(request, body, query, settings)
+    raise UnsupportedType(f"the content type is {content_type or 'not given'}; {_FORMS}")
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:
@@ -70,8 +89,14 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
 
     Raises:
         InputTooLarge: it is, or says it is, longer than `max_bytes`.
+        UnsupportedType: it is compressed.
         ClientDisconnect: the caller hung up before its end.
     """
+    encoding = header(request.scope, b"content-encoding")
+    if encoding not in ("", "identity"):
+        raise UnsupportedType(
+            f"the Content-Encoding is {encoding}; send the body as it is (pictures are compressed)"
+        )
     declared = header(request.scope, b"content-length")
     if declared.isdecimal() and int(declared) > max_bytes:
         raise InputTooLarge(f"the body has {declared} bytes; {max_bytes} are taken at most")
@@ -106,22 +131,32 @@ async def _once(body: bytes) -> AsyncGenerator[bytes, None]:
     yield body
 
 
-async def _read_form(request: Request, body: bytes, settings: Settings) -> Upload:
+async def _read_form(
+    request: Request, body: bytes, query: ClassifyRequest, settings: Settings
+) -> Upload:
     try:
-        form = await _FormParser(request, body, settings).parse()
+        parser = _FormParser(request, body, settings)
+        form = await parser.parse()
     except MultiPartException as error:
         if "Too many files" in error.message:
             raise _too_many(settings) from None
         raise InvalidInput(f"the form cannot be read: {error.message}") from None
     except KeyError:
         raise InvalidInput("the form's Content-Type has no boundary") from None
+    if body.rfind(b"--%b--" % _boundary(request)) < 0:
+        raise InvalidInput("the form ends before its closing boundary: part of it is missing")
     files = [await _file_of(part) for part in form.getlist("image")]
     if not files:
         found = ", ".join(sorted(set(form))) or "nothing"
         raise InvalidInput(
             f"the form has no file in a field 'image'; it has: {found}", param="image"
         )
-    return Upload(files, _options(dict(request.query_params) | _texts(form)))
+    return Upload(files, _over(query, _options(_texts(form))))
+
+
+def _boundary(request: Request) -> bytes:
+    _, options = parse_options_header(request.headers["content-type"])
+    return options[b"boundary"]
 
 
 async def _file_of(part: UploadFile | str) -> bytes:
@@ -155,33 +190,45 @@ def _options(fields: dict[str, str]) -> ClassifyRequest:
         raise _invalid(error) from None
 
 
-def _read_json(body: bytes, settings: Settings) -> Upload:
+def _over(query: ClassifyRequest, body: ClassifyRequest) -> ClassifyRequest:
+    """The options of the query, and over them those of the body."""
+    given = {name: getattr(body, name) for name in body.model_fields_set}
+    return query.model_copy(update=given)
+
+
+def _read_json(body: bytes, query: ClassifyRequest, settings: Settings) -> Upload:
+    # A sound body has few items, each a picture. One of millions would hold up everybody while
+    # it is parsed, so it is told from the commas: base64 has none, a data URI has one.
+    if body.count(b",") > 2 * settings.max_images + 64:
+        raise _too_many(settings)
     try:
         asked = ClassifyRequest.model_validate_json(body)
     except ValidationError as error:
         raise _invalid(error) from None
     if len(asked.images) > settings.max_images:
         raise _too_many(settings)
-    return Upload([_decode(text, index) for index, text in enumerate(asked.images)], asked)
+    files = [_decode(text, index) for index, text in enumerate(asked.images)]
+    return Upload(files, _over(query, asked))
 
 
 def _decode(text: str, index: int) -> bytes:
     name = f"images[{index}]"
-    if text.startswith(("http://", "https://")):
+    scheme = text[:8].lower()
+    if scheme.startswith(("http://", "https://")):
         raise InvalidInput(
             f"{name} is a URL, and this service fetches none: send the file in base64", param=name
         )
-    if text.startswith("data:"):
-        header, comma, text = text.partition(",")
-        if not comma or not header.endswith(";base64"):
+    if scheme.startswith("data:"):
+        kind, comma, text = text.partition(",")
+        if not comma or not kind.lower().endswith(";base64"):
             raise InvalidInput(
                 f"{name} is a data URI that is not 'data:<type>;base64,<data>'", param=name
             )
-    # Both alphabets are taken, with or without padding and line breaks: clients send them all.
-    plain = "".join(text.split()).rstrip("=").translate({ord("-"): "+", ord("_"): "/"})
     try:
-        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
-    except (binascii.Error, ValueError) as error:
+        # Both alphabets are taken, with or without padding and line breaks: clients send them all.
+        plain = text.encode("ascii").translate(_STANDARD, b" \t\r\n").rstrip(b"=")
+        return base64.b64decode(plain + b"=" * (-len(plain) % 4), validate=True)
+    except ValueError as error:
         raise InvalidInput(f"{name} is not base64: {error}", param=name) from None
 
 
@@ -195,7 +242,9 @@ def _too_many(settings: Settings) -> InputTooLarge:
 def _invalid(error: ValidationError) -> InvalidInput:
     first = error.errors(include_url=False)[0]
     field = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = ", ".join(ClassifyRequest.model_fields)
+        return InvalidInput(f"unknown field {field[:100]}; known fields: {known}", param=field)
     where = f"{field}: " if field else "the JSON body: "
-    known = f"; known fields: {', '.join(ClassifyRequest.model_fields)}"
-    hint = known if first["type"] == "extra_forbidden" else ""
-    return InvalidInput(f"{where}{first['msg']}{hint}", param=field or None)
+    came = f"; got {str(first['input'])[:100]}" if field else ""
+    return InvalidInput(f"{where}{first['msg']}{came}", param=field or None)

@@ -27,6 +27,7 @@ def test_unknown_paths_and_wrong_verbs_speak_the_envelope(server: Server) -> Non
     for reply, status, code in (
         (server.client.get("/nowhere"), 404, "not_found"),
         (server.client.delete("/v1/classify"), 405, "method_not_allowed"),
+        (server.client.post("/v1/classify/"), 404, "not_found"),
         (server.client.post("/health/live"), 405, "method_not_allowed"),
     ):
         assert reply.status_code == status
@@ -161,6 +162,19 @@ def test_a_full_queue_is_refused_at_once_and_recovers(tmp_path: Path) -> None:
         assert statuses.count(429) >= 1
         assert statuses.count(200) + statuses.count(429) == 10
         assert server.client.post("/v1/classify", content=LIGHT, headers=PNG).status_code == 200
+
+
+def test_a_body_that_never_comes_is_given_up(models_dir: Path) -> None:
+    with Server(MODELS_DIR=models_dir, REQUEST_TIMEOUT_S=0.5) as server:
+        url = httpx.URL(server.url)
+        with socket.create_connection((url.host, url.port or 0), timeout=20) as half:
+            half.sendall(
+                b"POST /v1/classify HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
+                b"Content-Length: 1000\r\n\r\nhalf"
+            )
+            answer = b"".join(iter(lambda: half.recv(4096), b""))
+        assert b" 504 " in answer.partition(b"\r\n")[0]
+        assert b"did not arrive" in answer
 
 
 def test_a_late_answer_is_given_up(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_a_model_is_ready_when_it_is_proven(models_dir: Path) -> None:
     async def use(model: Model) -> None:
         assert model.state == "ready"
         assert model.loaded is not None
-        assert model.reason == model.loaded.reason
+        assert model.reason == f"{model.loaded.reason}; batches run on the event loop"
         assert model.ready_at is not None
         dark, light = await model.run("classify", [image(0), image(255)])
         assert dark.argmax() == 0
@@ -56,7 +56,8 @@ def test_a_model_is_ready_when_it_is_proven(models_dir: Path) -> None:
 
 def test_before_it_is_loaded_it_says_so(models_dir: Path) -> None:
     model = Model(find(models_dir / "shade"), Settings())
-    assert (model.state, model.manifest) == ("loading", None)
+    assert (model.state, model.loaded) == ("loading", None)
+    assert model.manifest == Manifest.read(models_dir / "shade" / "1"), "what it promises is known"
     with pytest.raises(NotReady, match=r"'shade' is not ready \(loading\): not loaded yet"):
         model.ready_manifest()
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import io
 import shutil
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,8 +108,9 @@ def test_many_pictures_come_back_in_order(server: Server) -> None:
         "data:image/png;base64," + _base64(LIGHT),
         base64.urlsafe_b64encode(LIGHT).decode().rstrip("="),
         base64.encodebytes(LIGHT).decode(),
+        "Data:image/png;BASE64," + _base64(LIGHT),
     ],
-    ids=["data-uri", "url-safe-unpadded", "line-breaks"],
+    ids=["data-uri", "url-safe-unpadded", "line-breaks", "capitals"],
 )
 def test_every_spelling_of_base64_is_read(server: Server, text: str) -> None:
     [result] = _json(server, images=[text]).json()["results"]
@@ -144,6 +147,8 @@ def test_the_callers_request_id_comes_back(server: Server) -> None:
         ({"images": "abc"}, 400, "invalid_input", "images"),
         ({"images": [_base64(b"no picture")]}, 400, "invalid_image", "picture 0"),
         ({"images": [_base64(LIGHT)], "top_k": 0}, 400, "invalid_input", "top_k"),
+        ({"images": [_base64(LIGHT)], "top_k": True}, 400, "invalid_input", "no numbers"),
+        ({"images": ["HTTPS://x/y.png"]}, 400, "invalid_input", "fetches none"),
         ({"images": [_base64(LIGHT)], "top_k": 5000}, 400, "invalid_input", "1000"),
         ({"images": [_base64(LIGHT)], "model": "nope"}, 404, "model_not_found", "shade"),
         ({"images": [_base64(LIGHT)], "version": 9}, 404, "version_not_found", "version 1"),
@@ -254,6 +259,64 @@ def test_the_model_list_says_what_is_served_and_how(server: Server) -> None:
     assert "converted" in model["reason"]
 
 
+def test_a_body_of_endless_items_is_refused_before_it_costs_anything(server: Server) -> None:
+    headers = {"content-type": "application/json"}
+    for opening, item in ((b'{"images": [', b"1,"), (b'{"images": [', b'"",'), (b"{", b'"a":1,')):
+        body = opening + item * 2_000_000
+        started = time.perf_counter()
+        reply = server.client.post("/v1/classify", content=body, headers=headers)
+        _error(reply, 413, "input_too_large")
+        assert time.perf_counter() - started < 5
+
+
+def test_an_error_quotes_no_more_than_a_line_of_the_request(server: Server) -> None:
+    long = "x" * 1_000_000
+    wrong: list[dict[str, Any]] = [
+        {"model": long},
+        {long: 1},
+        {"images": ["data:" + long]},
+        {"top_k": long},
+    ]
+    for fields in wrong:
+        reply = _json(server, **({"images": [_base64(LIGHT)]} | fields))
+        assert reply.status_code in (400, 404)
+        assert len(reply.content) < 5000
+
+
+def test_a_form_that_is_cut_off_loses_no_picture_silently(server: Server) -> None:
+    request = server.client.build_request(
+        "POST", "/v1/classify", files=[("image", LIGHT), ("image", DARK)]
+    )
+    body = request.read()
+    headers = {"content-type": request.headers["content-type"]}
+    for length in (len(body) - 60, len(body) // 3, len(body) - 5):
+        reply = server.client.post("/v1/classify", content=body[:length], headers=headers)
+        assert "closing boundary" in _error(reply, 400, "invalid_input")["message"]
+
+
+def test_the_query_counts_in_every_form_and_the_body_over_it(server: Server) -> None:
+    def ask(params: dict[str, Any], top_k: int | None = None) -> list[httpx.Response]:
+        own: dict[str, Any] = {} if top_k is None else {"top_k": top_k}
+        post = server.client.post
+        return [
+            post("/v1/classify", params=params, json={"images": [_base64(LIGHT)], **own}),
+            post("/v1/classify", params=params, files=[("image", LIGHT)], data=own),
+        ]
+
+    for reply in ask({"top_k": 2}):
+        assert len(reply.json()["results"][0]["predictions"]) == 2
+    for reply in ask({"top_k": 2}, top_k=1):
+        assert len(reply.json()["results"][0]["predictions"]) == 1
+    for reply in ask({"bogus": 1}):
+        assert _error(reply, 400, "invalid_input")["param"] == "bogus"
+
+
+def test_a_compressed_body_is_refused_by_name(server: Server) -> None:
+    headers = {"content-type": "image/png", "content-encoding": "gzip"}
+    reply = server.client.post("/v1/classify", content=gzip.compress(LIGHT), headers=headers)
+    assert "gzip" in _error(reply, 415, "unsupported_type")["message"]
+
+
 @pytest.fixture(scope="module")
 def two_and_a_broken_one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("several")
@@ -288,7 +351,8 @@ def test_a_model_that_fails_leaves_the_others_serving(two_and_a_broken_one: Serv
 
 def test_without_a_model_several_choices_are_listed(two_and_a_broken_one: Server) -> None:
     error = _error(_raw(two_and_a_broken_one, LIGHT), 400, "invalid_input")
-    assert "first, second" in error["message"]
+    # All three promise to classify; the answer must not depend on which of them have loaded.
+    assert "broken, first, second" in error["message"]
     assert error["param"] == "model"
 
 

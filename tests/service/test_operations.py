@@ -37,7 +37,11 @@ def test_ready_waits_for_the_required_models_alone(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_is_alive_and_says_so(tmp_path: Path) -> None:
-    with Server(MODELS_DIR=tmp_path) as server:
+    with Server(MODELS_DIR=tmp_path, wait_ready=False) as server:
+        ready = server.client.get("/health/ready")
+        assert ready.status_code == 503, "a folder mounted wrongly must not pass for a service"
+        assert "no models in" in ready.text
+        assert server.client.get("/health/live").status_code == 200
         assert server.client.get("/v1/models").json()["data"] == []
         reply = server.client.post(
             "/v1/classify", content=LIGHT, headers={"content-type": "image/png"}
