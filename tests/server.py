@@ -17,13 +17,16 @@ import httpx
 from service.settings import Settings
 
 _LISTENING = re.compile(r"running on http://[^:]+:(\d+)")
+_ROOT = Path(__file__).parent.parent
+_ELSEWHERE = _ROOT / "docs"
+"""A folder without a .env file, and without a `service` that would hide the real one."""
 
 
 class Server:
     """`with Server(MODELS_DIR=folder) as server: server.client.get(…)`; ready when entered."""
 
     def __init__(
-        self, *, wait_ready: bool = True, cwd: Path = Path(__file__).parent.parent / "docs", **settings: object
+        self, *, wait_ready: bool = True, cwd: Path = _ELSEWHERE, **settings: object
     ) -> None:
         named = {"PORT": 0, "LOG_FORMAT": "human", **settings}
         # The developer's own settings must not reach the tests: neither these nor a .env file,
@@ -40,7 +43,7 @@ class Server:
         self.started = time.perf_counter()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "service"],
-            env=self.environment | {"PYTHONPATH": str(Path(__file__).parent.parent)},
+            env=self.environment | {"PYTHONPATH": str(_ROOT)},
             cwd=self.cwd,
             stderr=subprocess.PIPE,
             text=True,

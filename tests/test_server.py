@@ -16,4 +16,4 @@ def test_a_developers_settings_do_not_reach_it(monkeypatch: pytest.MonkeyPatch) 
     assert "mine" not in server.environment.values()
     assert server.environment["MODELS_DIR"] == "theirs"
     assert not (server.cwd / ".env").exists()
-    assert server.cwd.name == "tests"
+    assert not (server.cwd / "service").exists()
