@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+)
 from pydantic import model_validator as validate_together
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from service import devices
 
-RuntimeChoice = Literal["auto", "tensorflow", "openvino"]
-PrecisionChoice = Literal["auto", "float32", "bfloat16"]
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
 
 
 def _known_devices(text: str) -> str:
@@ -27,7 +37,21 @@ def _url_prefix(text: str) -> str:
     return text.rstrip("/")
 
 
-DeviceChoice = Annotated[str, AfterValidator(_known_devices)]
+def _names(value: object) -> Any:
+    """The names in `a,b` or in a JSON list."""
+    if not isinstance(value, str):
+        return value
+    if not value.lstrip().startswith("["):
+        return [name.strip() for name in value.split(",") if name.strip()]
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise ValueError(f'names are a,b or a JSON list such as ["a", "b"]; got {value}') from None
+
+
+RuntimeChoice = Annotated[Literal["auto", "tensorflow", "openvino"], BeforeValidator(_lower)]
+DeviceChoice = Annotated[str, BeforeValidator(_lower), AfterValidator(_known_devices)]
+PrecisionChoice = Annotated[Literal["auto", "float32", "bfloat16"], BeforeValidator(_lower)]
 
 
 class ModelOptions(BaseModel):
@@ -75,8 +99,8 @@ class Settings(BaseSettings):
 
     models_dir: Path = Path("models")
     """The folder that holds models/<name>/<version>/."""
-    required_models: tuple[str, ...] | None = None
-    """A JSON list of the models that /health/ready waits for; left out: all that are found."""
+    required_models: Annotated[tuple[str, ...] | None, NoDecode, BeforeValidator(_names)] = None
+    """The models that /health/ready waits for, as a,b or a JSON list; left out: all there are."""
 
     runtime: RuntimeChoice = "auto"
     """What runs models; auto: openvino on a CPU for exports converted for it, else tensorflow."""
@@ -100,16 +124,18 @@ class Settings(BaseSettings):
 
     max_body_bytes: PositiveInt = 32 * 1024 * 1024
     """Bytes of a request's body."""
-    max_image_pixels: PositiveInt = 50_000_000
+    max_image_pixels: PositiveInt = 64_000_000
     """Pixels (width × height) of one picture, judged from its header."""
     max_images: PositiveInt = 64
     """Pictures in one request."""
     max_top_k: PositiveInt = 1000
     """The largest `top_k` that a request may ask for."""
 
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = (
+        "info"
+    )
     """The least severity that is logged."""
-    log_format: Literal["auto", "human", "json"] = "auto"
+    log_format: Annotated[Literal["auto", "human", "json"], BeforeValidator(_lower)] = "auto"
     """Lines for people or JSON objects; auto: people in a terminal, JSON elsewhere."""
     access_log: bool = False
     """Log every request. Off by default: it costs throughput, and /metrics counts them."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from pydantic_settings import CliApp
 
 from service.settings import ModelOptions, RunOptions, Settings
 
@@ -45,6 +46,35 @@ def test_a_dot_env_file_is_read_and_the_environment_goes_before_it(
     assert (settings.host, settings.port) == ("0.0.0.0", 9002)  # noqa: S104 — read, not bound
 
 
+@pytest.mark.parametrize("text", ["mnist-mlp,mnist-lenet5", '["mnist-mlp", "mnist-lenet5"]'])
+def test_required_models_are_a_list_by_commas_or_json(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    names = ("mnist-mlp", "mnist-lenet5")
+    flags = [f"--required-models={text}"]
+    assert CliApp.run(Settings, cli_args=flags).required_models == names
+    monkeypatch.setenv("REQUIRED_MODELS", text)
+    assert Settings().required_models == names
+    assert CliApp.run(Settings, cli_args=[]).required_models == names
+
+
+def test_choices_may_be_written_in_capitals(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        **{"LOG_LEVEL": "INFO", "LOG_FORMAT": "JSON", "RUNTIME": "OpenVINO"},
+        **{"PRECISION": "BFloat16", "DEVICE": "GPU:0"},
+    }.items():
+        monkeypatch.setenv(name, value)
+    settings = Settings()
+    assert (settings.log_level, settings.log_format) == ("info", "json")
+    assert settings.run_options("any") == RunOptions(
+        runtime="openvino", precision="bfloat16", device="gpu:0"
+    )
+
+
+def test_the_pictures_of_a_phone_are_not_too_large() -> None:
+    assert Settings().max_image_pixels >= 8192 * 6144
+
+
 def test_model_options_are_json(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MODEL_OPTIONS", '{"mnist-mlp": {"runtime": "tensorflow"}}')
     settings = Settings()
@@ -77,6 +107,7 @@ def test_a_models_options_are_its_own_or_the_global_ones() -> None:
         ({"max_batch_size": 0}, "greater than 0"),
         ({"request_timeout_s": 0}, "greater than 0"),
         ({"threads": -1}, "greater than or equal to 0"),
+        ({"required_models": "[mnist"}, 'a,b or a JSON list such as ["a", "b"]; got [mnist'),
         ({"log_level": "loud"}, "'debug', 'info', 'warning' or 'error'"),
         ({"model_options": {"a": {"runtme": "auto"}}}, "model_options.a.runtme"),
         ({"model_options": {"a": {"device": "tpu"}}}, "a device is 'cpu'"),
