@@ -30,7 +30,8 @@ def newest(models_dir: Path) -> list[Export]:
     """The newest version of every model in `models_dir`, by name.
 
     A version is a folder whose name is a positive integer and which holds a SavedModel, as
-    TensorFlow Serving reads it; anything else in the folder is left alone.
+    TensorFlow Serving reads it; anything else in the folder is left alone, and so, with a warning,
+    is a folder of versions whose name is no model's name.
 
     Raises:
         InvalidExport: `models_dir` is not a folder.
@@ -40,11 +41,18 @@ def newest(models_dir: Path) -> list[Export]:
             f"MODELS_DIR={models_dir} is not a folder: "
             "point it at one that holds <name>/<version>/saved_model.pb"
         )
-    found = [
-        versions[-1]
-        for folder in sorted(models_dir.iterdir())
-        if MODEL_NAME.fullmatch(folder.name) and (versions := _versions(folder))
-    ]
+    found = []
+    for folder in sorted(models_dir.iterdir()):
+        if folder.name.startswith(".") or not (versions := _versions(folder)):
+            continue
+        if MODEL_NAME.fullmatch(folder.name):
+            found.append(versions[-1])
+        else:
+            logger.warning(
+                "%s is left out: a model's name is letters, digits, '.', '_' and '-', at most 128, "
+                "and begins with a letter or a digit: rename the folder",
+                folder,
+            )
     return found
 
 

@@ -48,6 +48,17 @@ def test_what_is_not_a_version_is_left_alone(tmp_path: Path, junk: str) -> None:
     assert newest(tmp_path) == [Export("digits", 3, real)]
 
 
+def test_a_model_whose_name_cannot_be_served_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    saved_model(tmp_path / "My Model" / "1")
+    saved_model(tmp_path / ".hidden" / "1")  # hidden on purpose
+    (tmp_path / "no model").mkdir()
+    assert newest(tmp_path) == []
+    (line,) = caplog.messages
+    assert "My Model is left out: a model's name is letters, digits" in line
+
+
 def test_files_and_folders_without_a_saved_model_are_left_alone(tmp_path: Path) -> None:
     real = saved_model(tmp_path / "digits" / "3")
     (tmp_path / "digits" / "4").mkdir()
