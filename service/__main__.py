@@ -9,11 +9,13 @@ python -m service extras                   print which extras the models of MODE
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 from collections.abc import Sequence
 
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from service.commands import COMMANDS
 from service.errors import InvalidExport, ServiceError
@@ -26,12 +28,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given[:1] in (["-h"], ["--help"]):
         print(__doc__)
     try:
-        if not given or given[0] not in COMMANDS:
-            return _serve([argument for argument in given if argument != "serve"])
-        return COMMANDS[given[0]](given[1:])
+        if not given or given[0].startswith("-"):
+            return _serve(given)
+        if given[0] == "serve":
+            return _serve(given[1:])
+        if given[0] in COMMANDS:
+            return COMMANDS[given[0]](given[1:])
     except ServiceError as error:
         print(f"error: {error.message}", file=sys.stderr)
         return 1
+    except (ValidationError, SettingsError) as error:  # only the settings are left unexplained
+        for problem in _problems(error):
+            print(f"error: {problem}", file=sys.stderr)
+        return 2
+    known = ", ".join(["serve", *COMMANDS])
+    print(f"error: there is no command {given[0]!r}; there are: {known}", file=sys.stderr)
+    return 2
+
+
+def _problems(error: ValidationError | SettingsError) -> list[str]:
+    """What is wrong with the settings, a sentence each, by the settings' names."""
+    if isinstance(error, ValidationError):
+        return [
+            f"{'.'.join(map(str, problem['loc'])).upper() or 'settings'}: {problem['msg']}"
+            for problem in error.errors(include_url=False)
+        ]
+    # What is no JSON is refused before validation; the text of that names the field somewhere.
+    for name, field in Settings.model_fields.items():
+        if re.search(rf"\b{name}\b", str(error)):
+            got = getattr(error.__cause__, "doc", None)
+            was = "" if got is None else f"; got {got!r}"
+            return [f"{name.upper()} is no JSON{was}. It is: {field.description}"]
+    return [str(error)]
 
 
 def _serve(arguments: Sequence[str]) -> int:
@@ -42,13 +70,7 @@ def _serve(arguments: Sequence[str]) -> int:
     from service import logs  # noqa: PLC0415
     from service.app import create_app  # noqa: PLC0415
 
-    try:
-        settings = CliApp.run(Settings, cli_args=list(arguments))
-    except ValidationError as error:
-        for problem in error.errors(include_url=False):
-            name = ".".join(str(part) for part in problem["loc"]).upper() or "settings"
-            print(f"error: {name}: {problem['msg']}", file=sys.stderr)
-        return 2
+    settings = CliApp.run(Settings, cli_args=list(arguments))
     if not settings.models_dir.is_dir():
         raise InvalidExport(f"MODELS_DIR={settings.models_dir} is not a folder")
     logs.configure(settings)

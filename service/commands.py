@@ -1,6 +1,7 @@
 """What the command line does without a server: inspect, verify and try one export.
 
-Each command takes its arguments and gives an exit status: 0 for success, 1 for failure.
+Each command takes its arguments and gives an exit status: 0 for success, 1 for failure. What is
+wrong with the settings is raised as pydantic raises it.
 """
 
 from __future__ import annotations
@@ -14,9 +15,8 @@ from typing import Final
 from pydantic import ValidationError
 
 from service import golden, store
-from service.classification import Classifier, Prediction, top
+from service.classification import Classifier, Prediction, Probabilities, top
 from service.errors import InvalidExport, ServiceError, UnsupportedTask
-from service.golden import Loaded
 from service.images import Picture
 from service.manifest import Manifest, TensorSpec, openvino_path
 from service.settings import RunOptions, Settings
@@ -71,31 +71,41 @@ def classify(arguments: Sequence[str]) -> int:
     """Classify picture files."""
     parser = _parser("classify", "Classify pictures without a server.")
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
-    parser.add_argument("--top-k", type=int, default=3, help="classes a picture (default 3)")
+    parser.add_argument("--top-k", type=_count, default=3, help="classes a picture (default 3)")
     _add_run_options(parser)
     given = parser.parse_args(arguments)
+    max_pixels = Settings().max_image_pixels
     loaded = golden.load(store.find(given.folder), _run_options(given))
     name = loaded.manifest.signature_for("classify")
     if name is None or loaded.manifest.image is None or loaded.manifest.labels is None:
         raise UnsupportedTask(f"{given.folder} does not classify pictures")
     classifier = Classifier(loaded.programs[0][name], loaded.manifest.image, 1)
-    answers = [_classify_file(path, classifier, loaded, given.top_k) for path in given.images]
-    return 0 if all(answers) else 1
+    failed = False
+    for path in given.images:
+        try:
+            answer = _classify_file(path, classifier, max_pixels)
+        except (OSError, ServiceError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            print(f"{path}: error: {reason}", file=sys.stderr)
+            failed = True
+        else:
+            print(f"{path}: {_readable(top(answer, loaded.manifest.labels, given.top_k))}")
+    return 1 if failed else 0
 
 
-def _classify_file(path: Path, classifier: Classifier, loaded: Loaded, count: int) -> bool:
-    try:
-        data = path.read_bytes()
-        picture = Picture.open(data, max_pixels=Settings().max_image_pixels)
-        [answer] = classifier([picture.decode(classifier.image)])
-        if isinstance(answer, Exception):
-            raise answer
-    except (OSError, ServiceError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        print(f"{path}: error: {reason}", file=sys.stderr)
-        return False
-    print(f"{path}: {_readable(top(answer, loaded.manifest.labels or (), count))}")
-    return True
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"at least 1; got {count}")
+    return count
+
+
+def _classify_file(path: Path, classifier: Classifier, max_pixels: int) -> Probabilities:
+    picture = Picture.open(path.read_bytes(), max_pixels=max_pixels)
+    [answer] = classifier([picture.decode(classifier.image)])
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 def _readable(predictions: list[Prediction]) -> str:
@@ -106,7 +116,8 @@ def extras(arguments: Sequence[str]) -> int:
     """Print the extras of this package that the models at hand need, one a line."""
     parser = argparse.ArgumentParser("python -m service extras", description=extras.__doc__)
     parser.parse_args(arguments)
-    if any(_needs_tensorflow(export) for export in store.newest(Settings().models_dir)):
+    needs = [_needs_tensorflow(export) for export in store.newest(Settings().models_dir)]
+    if any(needs):
         print("tensorflow")
     return 0
 
@@ -114,7 +125,12 @@ def extras(arguments: Sequence[str]) -> int:
 def _needs_tensorflow(export: Export) -> bool:
     if export.is_foreign:
         return True
-    signatures = golden.read_manifest(export).signatures
+    try:
+        signatures = golden.read_manifest(export).signatures
+    except InvalidExport as error:
+        # It will not be served; the other models' needs must be known all the same.
+        print(f"{export.path} is left out: {error.message}", file=sys.stderr)
+        return False
     return not all(openvino_path(export.path, name).exists() for name in signatures)
 
 
