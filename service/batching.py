@@ -1,8 +1,8 @@
-"""Batches without a clock: an idle model answers at once; while it runs, requests gather.
+"""Batches without a clock: an idle model answers at once; requests that come together share a run.
 
-The next run takes what is there, up to `max_batch_size` rows. The queue is bounded in rows. A
-caller who leaves takes its rows along, a list longer than a batch is split, and a batch that fails
-fails only the rows in it.
+A run takes what is there, up to `max_batch_size` rows; while one goes on, requests gather. The
+queue is bounded in rows. A caller who leaves takes its rows along, a list longer than a batch is
+split, and a batch that fails fails only the rows in it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""Reads what a caller sent: a bounded body, and pictures in any of three forms."""
+"""Reads the pictures that a caller sent, in any of three forms, and the options beside them."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
 from collections.abc import AsyncGenerator
 from functools import lru_cache
@@ -13,9 +12,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, Va
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
-from service.errors import DeadlineExceeded, InputTooLarge, InvalidInput, UnsupportedType
+from service.errors import InputTooLarge, InvalidInput, UnsupportedType
+from service.protocols._body import read_body
 from service.protocols._envelope import header
 from service.settings import Settings
 
@@ -64,16 +64,11 @@ async def read_upload(request: Request, settings: Settings) -> Upload:
         InvalidInput: a field is missing or malformed.
         InputTooLarge: the body or the number of pictures passes its limit.
         UnsupportedType: the body's content type is none of the three.
+        DeadlineExceeded: the body did not arrive in time.
     """
     scope = request.scope
     content_type = header(scope, b"content-type").partition(";")[0].strip().lower()
-    try:
-        async with asyncio.timeout(settings.request_timeout_s):
-            body = await read_body(request, settings.max_body_bytes)
-    except TimeoutError:
-        raise DeadlineExceeded(
-            f"the body did not arrive within {settings.request_timeout_s:g} s"
-        ) from None
+    body = await read_body(request, settings)
     query = _query(scope["query_string"])
     if content_type.startswith("image/") or content_type == "application/octet-stream":
         return Upload([body], query)
@@ -82,36 +77,6 @@ async def read_upload(request: Request, settings: Settings) -> Upload:
     if content_type == "multipart/form-data":
         return await _read_form(request, body, query, settings)
     raise UnsupportedType(f"the content type is {content_type or 'not given'}; {_FORMS}")
-
-
-async def read_body(request: Request, max_bytes: int) -> bytes:
-    """The whole body.
-
-    Raises:
-        InputTooLarge: it is, or says it is, longer than `max_bytes`.
-        UnsupportedType: it is compressed.
-        ClientDisconnect: the caller hung up before its end.
-    """
-    encoding = header(request.scope, b"content-encoding")
-    if encoding not in ("", "identity"):
-        raise UnsupportedType(
-            f"the Content-Encoding is {encoding}; send the body as it is (pictures are compressed)"
-        )
-    declared = header(request.scope, b"content-length")
-    if declared.isdecimal() and int(declared) > max_bytes:
-        raise InputTooLarge(f"the body has {declared} bytes; {max_bytes} are taken at most")
-    chunks: list[bytes] = []
-    received, more = 0, True
-    while more:
-        message = await request.receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        chunks.append(message.get("body", b""))
-        more = message.get("more_body", False)
-        received += len(chunks[-1])
-        if received > max_bytes:
-            raise InputTooLarge(f"the body has more than the {max_bytes} bytes taken at most")
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 class _FormParser(MultiPartParser):

@@ -16,7 +16,7 @@ import pytest
 
 from service import golden
 from service.errors import NotReady
-from service.manifest import golden_path
+from service.manifest import Manifest, golden_path
 from service.model import Model
 from service.settings import Settings
 from service.store import find

@@ -1,0 +1,52 @@
+"""Reads a request's body, bounded in bytes and in time."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive
+
+from service.errors import DeadlineExceeded, InputTooLarge, UnsupportedType
+from service.protocols._envelope import header
+from service.settings import Settings
+
+
+async def read_body(request: Request, settings: Settings) -> bytes:
+    """The whole body, if it is no longer than MAX_BODY_BYTES and comes within REQUEST_TIMEOUT_S.
+
+    Raises:
+        InputTooLarge: it is, or says it is, longer.
+        UnsupportedType: it is compressed.
+        DeadlineExceeded: it did not arrive in time.
+        ClientDisconnect: the caller hung up before its end.
+    """
+    encoding = header(request.scope, b"content-encoding")
+    if encoding not in ("", "identity"):
+        raise UnsupportedType(
+            f"the Content-Encoding is {encoding}; send the body as it is (pictures are compressed)"
+        )
+    declared, max_bytes = header(request.scope, b"content-length"), settings.max_body_bytes
+    if declared.isdecimal() and int(declared) > max_bytes:
+        raise InputTooLarge(f"the body has {declared} bytes; {max_bytes} are taken at most")
+    try:
+        async with asyncio.timeout(settings.request_timeout_s):
+            return await _receive(request.receive, max_bytes)
+    except TimeoutError:
+        seconds = f"{settings.request_timeout_s:g} s"
+        raise DeadlineExceeded(f"the body did not arrive within {seconds}") from None
+
+
+async def _receive(receive: Receive, max_bytes: int) -> bytes:
+    chunks: list[bytes] = []
+    received, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunks.append(message.get("body", b""))
+        more = message.get("more_body", False)
+        received += len(chunks[-1])
+        if received > max_bytes:
+            raise InputTooLarge(f"the body has more than the {max_bytes} bytes taken at most")
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
