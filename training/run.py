@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from service.manifest import ImageInput, Manifest
 from training import catalogue, figures, goldens, pipeline, signatures
 from training.datasets import Dataset
+from training.errors import ExportError
 from training.export import export
 from training.fitting import History, fit
 from training.provenance import provenance
@@ -46,9 +47,20 @@ def run(recipe: Recipe, *, models_dir: Path, runs_dir: Path, verbose: bool = Tru
     Raises:
         DatasetError: the data set is missing or broken.
         TrainingFailed: the loss is no finite number any more.
-        ExportError: the model could not be exported. Whatever fails or interrupts a run, nothing
-            half-made is left in `models_dir` or `runs_dir`.
+        ExportError: a folder cannot be written, which is found before training, or the model
+            could not be exported.
+
+    Whatever fails or interrupts a run, nothing half-made is left in `models_dir` or `runs_dir`.
     """
+    _hidden_folder(models_dir, ".try-").rmdir()  # found out now, not after minutes of training
+    workplace = _hidden_folder(runs_dir, ".run-")
+    try:
+        return _run(recipe, workplace, models_dir=models_dir, verbose=verbose)
+    finally:
+        shutil.rmtree(workplace, ignore_errors=True)
+
+
+def _run(recipe: Recipe, workplace: Path, *, models_dir: Path, verbose: bool) -> Result:
     started = time.monotonic()
     keras.utils.set_random_seed(recipe.seed)
     dataset: Dataset = catalogue.get("dataset", recipe.dataset)()
@@ -60,18 +72,30 @@ def run(recipe: Recipe, *, models_dir: Path, runs_dir: Path, verbose: bool = Tru
     minutes = round((time.monotonic() - started) / 60, 2)
     logger.info("test accuracy %.2f %% in %.1f min", 100 * metrics["test_accuracy"], minutes)
 
-    runs_dir.mkdir(parents=True, exist_ok=True)
-    workplace = Path(tempfile.mkdtemp(prefix=".run-", dir=runs_dir))
+    folder = workplace / recipe.name
+    folder.mkdir()
+    _write_history(folder / "history.csv", history)
+    _draw(folder, recipe, dataset, history, probabilities)
+    exported = _export(model, recipe, dataset, metrics, models_dir)
+    _write_settings(folder / "settings.json", recipe, dataset, metrics, minutes)
+    runs = workplace.parent / recipe.name
+    return Result(exported, _file_away(folder, runs, exported.name), metrics)
+
+
+def _hidden_folder(parent: Path, prefix: str) -> Path:
+    """A new folder of ours in `parent`.
+
+    Raises:
+        ExportError: nothing can be written there.
+    """
     try:
-        folder = workplace / recipe.name
-        folder.mkdir()
-        _write_history(folder / "history.csv", history)
-        _draw(folder, recipe, dataset, history, probabilities)
-        exported = _export(model, recipe, dataset, metrics, models_dir)
-        _write_settings(folder / "settings.json", recipe, dataset, metrics, minutes)
-        return Result(exported, _file_away(folder, runs_dir / recipe.name, exported.name), metrics)
-    finally:
-        shutil.rmtree(workplace, ignore_errors=True)
+        parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    except OSError as error:
+        raise ExportError(
+            f"nothing can be written into {parent}: {error.strerror}: "
+            "make the folder writable or choose another"
+        ) from error
 
 
 def predict(model: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -111,6 +111,22 @@ def test_a_run_that_ends_early_leaves_nothing(
     assert left == []
 
 
+@pytest.mark.parametrize("unwritable", ["models_dir", "runs_dir"])
+def test_a_folder_that_cannot_be_written_is_found_before_training(
+    datasets_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unwritable: str
+) -> None:
+    def fit(*_: object, **__: object) -> None:
+        raise AssertionError("it trained")
+
+    monkeypatch.setattr("training.run.fit", fit)
+    (tmp_path / "a-file").write_text("")  # tests may run as root, whom no folder refuses
+    folders = {"models_dir": tmp_path / "models", "runs_dir": tmp_path / "runs"}
+    folders[unwritable] = tmp_path / "a-file" / "folder"
+    with pytest.raises(ExportError, match=r"nothing can be written into .*: Not a directory: make"):
+        run(RECIPE, **folders, verbose=False)
+    assert not [entry for folder in tmp_path.glob("*/") for entry in folder.glob(".*")]
+
+
 def test_measures_are_accuracy_and_cross_entropy() -> None:
     probabilities = np.array([[0.5, 0.5], [0.25, 0.75], [0.9, 0.1]], np.float32)
     metrics = measure(probabilities, np.array([0, 1, 1]))
