@@ -13,10 +13,6 @@ ROOT = Path(__file__).parent.parent
 EXPORT = ROOT / "models" / "mnist-lenet5" / "1"
 DATASETS = Path(os.environ.get("DATASETS_DIR") or ROOT.parent / "shared" / "data")
 
-pytestmark = pytest.mark.skipif(
-    not EXPORT.exists(), reason="models/mnist-lenet5/1 is not exported yet"
-)
-
 
 @pytest.fixture(scope="module")
 def classify() -> digits.Classifier:
