@@ -149,8 +149,10 @@ def _options(fields: dict[str, str]) -> ClassifyRequest:
             f"unknown parameter {', '.join(sorted(unknown))}; known: model, version, top_k",
             param=min(unknown),
         )
+    # An empty field is one not filled in: browsers send those too.
+    given = {name: text for name, text in fields.items() if text}
     try:
-        return ClassifyRequest.model_validate(fields)
+        return ClassifyRequest.model_validate(given)
     except ValidationError as error:
         raise _invalid(error) from None
 

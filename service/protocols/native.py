@@ -17,7 +17,7 @@ from service.protocols._openai_error import OpenAIErrorRoute
 from service.protocols._uploads import ClassifyRequest, read_upload
 from service.settings import Settings
 
-router: Final = APIRouter(route_class=OpenAIErrorRoute)
+router: Final = APIRouter(route_class=OpenAIErrorRoute, tags=["Models"])
 
 
 class PredictionReply(BaseModel):

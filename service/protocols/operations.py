@@ -15,7 +15,7 @@ from service.protocols._envelope import JSONReply
 from service.protocols._openai_error import OpenAIErrorRoute
 from service.version import __version__
 
-router: Final = APIRouter(route_class=OpenAIErrorRoute)
+router: Final = APIRouter(route_class=OpenAIErrorRoute, tags=["Operations"])
 
 
 @router.get("/health/live", summary="Is the process alive?", response_model=dict[str, Any])

@@ -311,6 +311,12 @@ def test_the_query_counts_in_every_form_and_the_body_over_it(server: Server) -> 
         assert _error(reply, 400, "invalid_input")["param"] == "bogus"
 
 
+def test_a_field_left_empty_counts_as_left_out(server: Server) -> None:
+    data = {"model": "", "top_k": "", "version": ""}
+    reply = server.client.post("/v1/classify?top_k=", files=[("image", LIGHT)], data=data)
+    assert len(reply.json()["results"][0]["predictions"]) == 3
+
+
 def test_a_compressed_body_is_refused_by_name(server: Server) -> None:
     headers = {"content-type": "image/png", "content-encoding": "gzip"}
     reply = server.client.post("/v1/classify", content=gzip.compress(LIGHT), headers=headers)
