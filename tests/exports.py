@@ -9,7 +9,6 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
-import openvino
 import tensorflow as tf
 
 from service.manifest import (
@@ -21,6 +20,7 @@ from service.manifest import (
     golden_path,
     openvino_path,
 )
+from training import conversion
 
 
 def write_classifier(
@@ -105,10 +105,7 @@ def write_mixer(folder: Path, *, converted: bool = True) -> Manifest:
 def convert(folder: Path, signature: str) -> None:
     """Write a signature's OpenVINO conversion as the exporter does."""
     loaded = tf.saved_model.load(str(folder))
-    path = openvino_path(folder, signature)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    model = openvino.convert_model(loaded.signatures[signature])
-    openvino.save_model(model, path, compress_to_fp16=False)
+    conversion.convert(loaded.signatures[signature], openvino_path(folder, signature))
 
 
 def write_goldens(folder: Path, images: np.ndarray, probabilities: np.ndarray) -> None:

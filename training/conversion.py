@@ -11,6 +11,16 @@ from typing import Any
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type] # None: not importable
 
 import openvino  # noqa: E402 — after the line above
+import tensorflow as tf  # noqa: E402
+from openvino.frontend.tensorflow import utils as frontend  # noqa: E402
+
+# OpenVINO asks for these by `exec("import tensorflow")` and `exec("del tensorflow")`, and since
+# Python 3.13 the second no longer sees what the first defined (PEP 667): it could convert nothing.
+frontend.get_environment_setup = lambda framework: {
+    "python_version": sys.version.partition(" ")[0],
+    "tensorflow": tf.__version__,
+    "sys_platform": sys.platform,
+}
 
 logger = logging.getLogger(__name__)
 
