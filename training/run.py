@@ -52,7 +52,7 @@ def run(recipe: Recipe, *, models_dir: Path, runs_dir: Path, verbose: bool = Tru
 
     Whatever fails or interrupts a run, nothing half-made is left in `models_dir` or `runs_dir`.
     """
-    _hidden_folder(models_dir, ".try-").rmdir()  # found out now, not after minutes of training
+    _try_to_write(models_dir)  # found out now, not after minutes of training
     workplace = _hidden_folder(runs_dir, ".run-")
     try:
         return _run(recipe, workplace, models_dir=models_dir, verbose=verbose)
@@ -80,6 +80,13 @@ def _run(recipe: Recipe, workplace: Path, *, models_dir: Path, verbose: bool) ->
     _write_settings(folder / "settings.json", recipe, dataset, metrics, minutes)
     runs = workplace.parent / recipe.name
     return Result(exported, _file_away(folder, runs, exported.name), metrics)
+
+
+def _try_to_write(folder: Path) -> None:
+    is_new = not folder.exists()
+    _hidden_folder(folder, ".try-").rmdir()
+    if is_new:
+        folder.rmdir()
 
 
 def _hidden_folder(parent: Path, prefix: str) -> Path:

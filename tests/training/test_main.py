@@ -79,17 +79,31 @@ def test_a_failure_is_one_sentence_and_status_1(
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(
+    datasets_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    command = ["train", "mnist-mlp", "--runs-dir", str(tmp_path / "file" / "runs")]
+    assert main([*command, "--models-dir", str(tmp_path / "models")]) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("error: nothing can be written into ")
+    assert not (tmp_path / "models").exists()
+
+
+def test_what_nobody_foresaw_is_one_sentence_and_verbose_shows_where(
     datasets_dir: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    (tmp_path / "file").touch()
-    monkeypatch.setattr("training.run.fit", lambda *_, **__: {"val_loss": [1], "val_accuracy": [0]})
-    command = ["train", "mnist-mlp", "--runs-dir", str(tmp_path / "file" / "runs")]
-    assert main([*command, "--models-dir", str(tmp_path / "models")]) == 1
+    def fit(*_: object, **__: object) -> None:
+        raise NotADirectoryError("the disk turned into a file")
+
+    monkeypatch.setattr("training.run.fit", fit)
+    command = ["train", "mnist-mlp", "--runs-dir", str(tmp_path / "runs")]
+    command += ["--models-dir", str(tmp_path / "models")]
+    assert main(command) == 1
     error = capsys.readouterr().err.splitlines()[-1]
-    assert error.startswith("error: NotADirectoryError: ")
+    assert error.startswith("error: NotADirectoryError: the disk")
     with pytest.raises(NotADirectoryError):
         main([*command, "--verbose"])
 
