@@ -67,9 +67,9 @@ class Shortcut:
 
     def __init__(self, app: FastAPI, routes: list[EnvelopeRoute]) -> None:
         self._app = app
-        self._root_path = app.root_path
         self._routes = {
-            (method, self._root_path + route.path): route
+            (method, prefix + route.path): route
+            for prefix in {"", app.root_path}  # a proxy may strip its prefix or leave it
             for route in routes
             if "{" not in route.path
             for method in _verbs(route)
@@ -78,8 +78,7 @@ class Shortcut:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection."""
         if scope["type"] == "http":
-            path = scope["path"]
-            route = self._routes.get((scope["method"], path))
+            route = self._routes.get((scope["method"], scope["path"]))
             if route is not None:
                 scope["app"] = self._app
                 await route.handle(scope, receive, send)

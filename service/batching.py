@@ -92,6 +92,11 @@ class Batcher(Generic[Row, Answer]):
             thread.start()
 
     @property
+    def on_loop(self) -> bool:
+        """Whether batches run on the event loop, not on threads of their own."""
+        return self._on_loop is not None
+
+    @property
     def queued(self) -> int:
         """Rows that wait."""
         return self._queued

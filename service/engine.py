@@ -231,12 +231,12 @@ class Engine:
 def _all_good(rows: Sequence[T | Exception]) -> list[T]:
     """The rows, when none of them is an error."""
     for index, row in enumerate(rows):
-        if isinstance(row, ServiceError):
+        if isinstance(row, Exception):
             raise _about_picture(row, index)
     return cast(list[T], rows)
 
 
-def _about_picture(error: ServiceError, index: int) -> ServiceError:
+def _about_picture(error: Exception, index: int) -> Exception:
     """The same error, saying which picture of the request it is about if that is at fault."""
     if not isinstance(error, RequestError):
         return error

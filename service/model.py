@@ -41,7 +41,6 @@ class Model:
         self.ready_at: float | None = None
         """When it became ready, in seconds since 1970."""
         self._settings = settings
-        self._is_quick = False
         self._promised = _promised(export)
         self._batchers: dict[str, Batcher[Any, Any]] = {}
         self._labels = (export.name, str(export.version))
@@ -119,21 +118,20 @@ class Model:
 
     def _batcher(self, name: str, workers: list[Worker[Any, Any]]) -> Batcher[Any, Any]:
         classifiers = [worker for worker in workers if isinstance(worker, Classifier)]
-        self._is_quick = len(workers) == 1 and any(
-            classifier.batch_seconds < _QUICK_S for classifier in classifiers
-        )
         return Batcher(
             workers,
             name=f"{self.export.name}-{name}",
             max_batch_size=self._settings.max_batch_size if classifiers else 1,
             max_queue=self._settings.max_queue,
-            on_loop=self._is_quick,
+            on_loop=len(workers) == 1
+            and any(each.batch_seconds < _QUICK_S for each in classifiers),
             observe=metrics.BATCH_ROWS.labels(*self._labels).observe,
         )
 
     def _become_ready(self, loaded: Loaded, seconds: float) -> None:
         self.loaded, self.ready_at = loaded, time.time()
-        where = "the event loop" if self._is_quick else "a thread of their own"
+        on_loop = all(batcher.on_loop for batcher in self._batchers.values())
+        where = "the event loop" if on_loop else "a thread of their own"
         self.state, self.reason = "ready", f"{loaded.reason}; batches run on {where}"
         metrics.MODEL_READY.labels(*self._labels).set(1)
         metrics.QUEUED_ROWS.labels(*self._labels).set_function(lambda: self.queued)

@@ -172,8 +172,6 @@ def _read_json(body: bytes, query: ClassifyRequest, settings: Settings) -> Uploa
         asked = ClassifyRequest.model_validate_json(body)
     except ValidationError as error:
         raise _invalid(error) from None
-    if len(asked.images) > settings.max_images:
-        raise _too_many(settings)
     files = [_decode(text, index) for index, text in enumerate(asked.images)]
     return Upload(files, _over(query, asked))
 

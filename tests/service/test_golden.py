@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service import devices, golden, runtimes
+from service import golden, runtimes
 from service.devices import Device
 from service.errors import InvalidExport
 from service.manifest import Manifest, golden_path, manifest_path
-from service.store import Export, find
+from service.store import Export
 from tests.breakage import (
     INPUT,
     OPENVINO,
@@ -26,17 +25,7 @@ from tests.breakage import (
     refusal,
 )
 
-
-@pytest.fixture
-def export(models_dir: Path, tmp_path: Path) -> Export:
-    """A copy of a sound export, to be broken."""
-    return find(shutil.copytree(models_dir / "shade" / "1", tmp_path / "shade" / "1"))
-
-
-@pytest.fixture(autouse=True)
-def _no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same choices on every machine."""
-    monkeypatch.setattr(devices, "gpu_count", lambda: 0)
+pytestmark = pytest.mark.usefixtures("no_gpu")
 
 
 def test_wrong_goldens_are_refused_with_the_difference(export: Export) -> None:

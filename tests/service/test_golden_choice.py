@@ -29,17 +29,7 @@ from tests.breakage import (
 )
 from tests.exports import write_foreign
 
-
-@pytest.fixture
-def export(models_dir: Path, tmp_path: Path) -> Export:
-    """A copy of a sound export, to be broken."""
-    return find(shutil.copytree(models_dir / "shade" / "1", tmp_path / "shade" / "1"))
-
-
-@pytest.fixture(autouse=True)
-def _no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same choices on every machine."""
-    monkeypatch.setattr(devices, "gpu_count", lambda: 0)
+pytestmark = pytest.mark.usefixtures("no_gpu")
 
 
 def test_a_sound_export_is_proven_and_says_how_it_runs(export: Export) -> None:
