@@ -32,7 +32,7 @@ def test_it_is_the_sum_over_the_maps_that_the_table_names() -> None:
             np.asarray(ops.conv(images[..., [c]], next(kernels)[..., None, None].astype("float32")))
             for c in row
         ]
-        expected[..., index] = sum(parts)[..., 0] + bias[index]
+        expected[..., index] = np.sum(parts, axis=0)[..., 0] + bias[index]
     np.testing.assert_allclose(layer(images), expected, rtol=1e-4, atol=1e-5)
 
 
