@@ -89,6 +89,9 @@ def _add_train(commands: Any, arguments: Sequence[str]) -> None:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         _add_folders(about, runs=True)
+        about.add_argument(
+            "--resume", action="store_true", help="go on where an interrupted run stopped"
+        )
         groups = {one.group: about.add_argument_group(one.group) for one in knobs(type(recipe))}
         for one in knobs(type(recipe)):
             _add_knob(groups[one.group], one, getattr(recipe, one.name))
@@ -101,7 +104,7 @@ def _refuse_unknown(arguments: Sequence[str]) -> None:
     if len(arguments) < 2 or arguments[0] != "train" or arguments[1].startswith("-"):
         return
     recipe: Recipe = catalogue.get("recipe", arguments[1])
-    folders = ["models-dir", "runs-dir", "verbose", "help"]
+    folders = ["models-dir", "runs-dir", "resume", "verbose", "help"]
     known = [one.name.replace("_", "-") for one in knobs(type(recipe))] + folders
     for argument in arguments[2:]:
         option = argument.removeprefix("--").partition("=")[0]
@@ -129,7 +132,7 @@ def _train(given: argparse.Namespace) -> None:
     _import_tensorflow(verbose=given.verbose)
     from training.run import run  # noqa: PLC0415 — imports TensorFlow
 
-    result = run(recipe, models_dir=given.models_dir, runs_dir=given.runs_dir)
+    result = run(recipe, models_dir=given.models_dir, runs_dir=given.runs_dir, resume=given.resume)
     print(f"figures and history: {result.folder}")
     print(f"export: {result.export}")
 
@@ -220,6 +223,7 @@ def _import_tensorflow(*, verbose: bool) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
         logging.getLogger("absl").setLevel(logging.ERROR)
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # else off where a CPU lacks AVX-512 VNNI
     os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever ~/.keras says: exports are TensorFlow's
     screen, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:

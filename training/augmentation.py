@@ -23,6 +23,10 @@ Seed: TypeAlias = tf.Tensor
 class Augmentation:
     """How far each image may be changed; 0 leaves that change out."""
 
+    flip: float = 0.0
+    """Share of the images mirrored left to right, 0–1."""
+    crop: int = 0
+    """Largest move along each axis in whole pixels, so nothing is blurred; black comes in."""
     rotation: float = 0.0
     """Largest turn, degrees either way."""
     shift: float = 0.0
@@ -51,7 +55,11 @@ class Augmentation:
 
     def __call__(self, images: tf.Tensor, seed: Seed) -> tf.Tensor:
         """Change a batch: float32 (B, H, W, C), 0–255, to the same."""
-        seeds = tf.random.split(seed, 6)
+        seeds = tf.random.split(seed, 8)
+        if self.flip:
+            images = flip(images, seeds[6], self.flip)
+        if self.crop:
+            images = crop(images, seeds[7], self.crop)
         images = _redraw(self, images, seeds)
         if self.contrast:
             images *= 1 - self.contrast * _rarely(seeds[4], tf.shape(images)[0])
@@ -62,7 +70,7 @@ class Augmentation:
 
 @tf.function(jit_compile=True)  # a third of the time; noise, left out here, would take thrice it
 def _redraw(asked: Augmentation, images: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
-    """All that depends on a pixel's neighbours; takes the seeds 0 to 3 of int32 (6, 2)."""
+    """All that depends on a pixel's neighbours; takes the seeds 0 to 3 of int32 (8, 2)."""
     if asked.thickness:
         images = vary_strokes(images, seeds[0], asked.thickness)
     if asked.rotation or asked.shift or asked.scale or asked.shear or asked.elastic:
@@ -81,6 +89,21 @@ def _redraw(asked: Augmentation, images: tf.Tensor, seeds: tf.Tensor) -> tf.Tens
     if asked.blur:
         images = blur(images, seeds[3], asked.blur)
     return images
+
+
+def flip(images: tf.Tensor, seed: Seed, share: float) -> tf.Tensor:
+    """Mirror a `share` of the images left to right."""
+    draw = tf.random.stateless_uniform([tf.shape(images)[0], 1, 1, 1], seed)
+    return tf.where(draw < share, tf.reverse(images, [2]), images)
+
+
+def crop(images: tf.Tensor, seed: Seed, most: int) -> tf.Tensor:
+    """Pad by `most` pixels of black and cut the old size out anywhere (He et al., 2016, §4.2)."""
+    batch, height, width, _ = _sizes(images)
+    padded = tf.pad(images, [[0, 0], [most, most], [most, most], [0, 0]])
+    first = tf.random.stateless_uniform([2, batch, 1], seed, 0, 2 * most + 1, tf.int32)
+    rows, columns = first[0] + tf.range(height), first[1] + tf.range(width)  # (B, H), (B, W)
+    return tf.gather(tf.gather(padded, rows, batch_dims=1), columns, axis=2, batch_dims=1)
 
 
 def affine_grid(

@@ -4,69 +4,94 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import keras
+import tensorflow as tf
 
 from training.augmentation import Augmentation
-from training.datasets import Dataset
+from training.checkpoint import Checkpoint, History, Stopping
+from training.datasets import Dataset, Split
 from training.errors import TrainingFailed
-from training.pipeline import evaluation_batches, split_validation, training_batches
+from training.pipeline import evaluation_batches, split_validation, steps_of, training_batches
 from training.recipe import Recipe
 from training.schedules import learning_rate
-
-History = dict[str, list[float]]
-"""By epoch: `loss`, `accuracy`, `val_loss`, `val_accuracy`."""
 
 _IMAGES_PER_EXECUTION: Final = 2048
 """Small models run several steps between two visits to Python: the visits would take longer."""
 
 
-def fit(model: keras.Model, recipe: Recipe, dataset: Dataset, *, verbose: bool) -> History:
-    """Train, and leave the model with the weights of the epoch of least validation loss.
+def fit(
+    model: keras.Model, recipe: Recipe, dataset: Dataset, *, checkpoint: Path, verbose: bool
+) -> History:
+    """Train, and leave the model with the weights that the recipe keeps.
+
+    A state in the file `checkpoint` is taken up; after each epoch it is written anew.
 
     Raises:
         TrainingFailed: the loss is no finite number any more.
+        UsageError: the state in `checkpoint` is of a run with other knobs.
     """
     train, validation = split_validation(dataset.train, recipe.validation_fraction, recipe.seed)
-    knobs = recipe.group("augmentation")
-    augmentation = Augmentation(**knobs)  # type: ignore[arg-type]  # checked when overridden
     num_classes = len(dataset.labels)
-    batches, steps = training_batches(
+    steps = steps_of(train, recipe.batch_size)
+    compile_model(model, recipe, steps)
+    stopping = None
+    if recipe.keep == "best":
+        stopping = Stopping(monitor="val_loss", patience=recipe.patience, restore_best_weights=True)
+    state = Checkpoint(checkpoint, {"recipe": recipe.name, **recipe.settings()}, stopping)
+    state.restore(model)
+    model.fit(
+        _batches(train, num_classes, recipe, first_epoch=state.epoch),
+        steps_per_epoch=steps,
+        initial_epoch=state.epoch,
+        epochs=recipe.epochs,
+        validation_data=evaluation_batches(validation, num_classes),
+        callbacks=_callbacks(recipe, stopping, state),
+        shuffle=False,  # the batches come shuffled
+        verbose="auto" if verbose else 0,
+    )
+    return state.history
+
+
+def _batches(train: Split, num_classes: int, recipe: Recipe, first_epoch: int) -> tf.data.Dataset:
+    augmentation = Augmentation(**recipe.group("augmentation"))  # type: ignore[arg-type] # checked when overridden
+    return training_batches(
         train,
         num_classes,
         recipe.batch_size,
         recipe.seed,
         augmentation if augmentation.active else None,
+        first_epoch=first_epoch,
     )
-    compile_model(model, recipe, steps)
-    stopping = keras.callbacks.EarlyStopping(
-        monitor="val_loss", patience=recipe.patience, restore_best_weights=True
-    )
-    callbacks = [Finite(recipe), stopping]
+
+
+def _callbacks(
+    recipe: Recipe, stopping: Stopping | None, state: Checkpoint
+) -> list[keras.callbacks.Callback]:
+    callbacks: list[keras.callbacks.Callback] = []
     if recipe.averaging:  # before the others, so that what they keep is the average
-        callbacks.insert(0, keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
-    history = model.fit(
-        batches,
-        steps_per_epoch=steps,
-        epochs=recipe.epochs,
-        validation_data=evaluation_batches(validation, num_classes),
-        callbacks=callbacks,
-        shuffle=False,  # the batches come shuffled
-        verbose="auto" if verbose else 0,
-    )
-    return {name: [float(value) for value in values] for name, values in history.history.items()}
+        callbacks.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
+    callbacks.append(Finite(recipe))
+    if stopping is not None:
+        callbacks.append(stopping)
+    return [*callbacks, state]
 
 
 def compile_model(model: keras.Model, recipe: Recipe, steps: int) -> None:
     """Give a model the recipe's optimizer, loss and metric; `steps` make an epoch."""
-    optimizer = keras.optimizers.AdamW(
-        learning_rate(recipe.schedule, recipe.learning_rate, steps, recipe.epochs),
-        weight_decay=recipe.weight_decay,
-        use_ema=bool(recipe.averaging),
-        ema_momentum=recipe.averaging,
-    )
-    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    rate = learning_rate(recipe.schedule, recipe.learning_rate, steps, recipe.epochs)
+    shared = {
+        "weight_decay": recipe.weight_decay,
+        "use_ema": bool(recipe.averaging),
+        "ema_momentum": recipe.averaging,
+    }
+    if recipe.optimizer == "sgd":
+        optimizer = keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, **shared)
+    else:
+        optimizer = keras.optimizers.AdamW(rate, **shared)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     model.compile(
         optimizer,
         loss=keras.losses.CategoricalCrossentropy(

@@ -42,17 +42,23 @@ def split_validation(split: Split, fraction: float, seed: int) -> tuple[Split, S
 
 
 def training_batches(
-    split: Split, num_classes: int, batch_size: int, seed: int, augment: Augment | None = None
-) -> tuple[tf.data.Dataset, int]:
-    """Endless shuffled batches to train on, and how many make an epoch.
+    split: Split,
+    num_classes: int,
+    batch_size: int,
+    seed: int,
+    augment: Augment | None = None,
+    *,
+    first_epoch: int = 0,
+) -> tf.data.Dataset:
+    """Endless shuffled batches to train on.
 
-    Batch i is augmented with the seed (`seed`, i) wherever and whenever it is made, so a run
-    repeats itself however many threads make it. The images left over of each epoch's last, partial
-    batch are others every time.
+    Epoch e is shuffled with the seed (`seed`, e) and step i augmented with (`seed`, i), wherever
+    and whenever they are made: a run repeats itself however many threads make it, and one that
+    starts at `first_epoch` goes on as if it had never stopped. The images left over of each
+    epoch's last, partial batch are others every time.
 
     Returns:
-        Batches of (images float32 (B, H, W, C), 0–255; one-hot labels float32 (B, K)), and the
-        steps of an epoch.
+        Batches of (images float32 (B, H, W, C), 0–255; one-hot labels float32 (B, K)).
     """
     batch_size = min(batch_size, len(split))
     images, labels = tf.constant(split.images), tf.constant(split.labels)
@@ -63,11 +69,22 @@ def training_batches(
             batch = augment(batch, tf.stack([seed, tf.cast(step, tf.int32)]))
         return batch, tf.one_hot(tf.gather(labels, indices), num_classes)
 
-    indices = tf.data.Dataset.range(len(split))
-    indices = indices.shuffle(len(split), seed=seed, reshuffle_each_iteration=True)
-    batches = indices.batch(batch_size, drop_remainder=True).repeat().enumerate()
+    def shuffle(epoch: tf.Tensor) -> tf.data.Dataset:
+        order = tf.random.experimental.stateless_shuffle(
+            tf.range(len(split)), tf.stack([seed, tf.cast(epoch, tf.int32)])
+        )
+        return tf.data.Dataset.from_tensor_slices(order).batch(batch_size, drop_remainder=True)
+
+    steps = steps_of(split, batch_size)
+    epochs = tf.data.Dataset.range(first_epoch, 2**31 - 1)
+    batches = epochs.flat_map(shuffle).enumerate(first_epoch * steps)
     batches = batches.map(read, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return batches.prefetch(tf.data.AUTOTUNE), len(split) // batch_size
+    return batches.prefetch(tf.data.AUTOTUNE)
+
+
+def steps_of(split: Split, batch_size: int) -> int:
+    """How many full batches an epoch has, at least 1: a smaller split is one batch."""
+    return max(1, len(split) // batch_size)
 
 
 def evaluation_batches(split: Split, num_classes: int) -> tf.data.Dataset:

@@ -19,6 +19,12 @@ from training.errors import UsageError
 KnobValue = int | float | str
 """What a knob holds."""
 
+Optimizer = Literal["adamw", "sgd"]
+"""`adamw`: Loshchilov and Hutter, 2019 (arXiv:1711.05101). `sgd`: Nesterov's momentum of 0.9."""
+
+Keep = Literal["best", "last"]
+"""Whose weights a run keeps: those of the epoch of least validation loss, or of the last."""
+
 Schedule = Literal["constant", "cosine"]
 """How the learning rate goes: `cosine` climbs for an epoch, then falls to 0 along half a cosine."""
 
@@ -59,9 +65,10 @@ class Recipe:
 
     epochs: int = knob(20, "passes over the training images at most", least=1)
     batch_size: int = knob(128, "images a step", least=1)
-    learning_rate: float = knob(1e-3, "the optimizer's (AdamW) largest step", least=0)
+    optimizer: Optimizer = knob("adamw", "how gradients become steps")  # noqa: RUF009 — as the others
+    learning_rate: float = knob(1e-3, "the optimizer's largest step", least=0)
     schedule: Schedule = knob("cosine", "how the learning rate goes")  # noqa: RUF009 — as the others
-    weight_decay: float = knob(0.0, "decoupled decay of the weights (AdamW)", least=0)
+    weight_decay: float = knob(0.0, "decoupled decay of the weights", least=0)
     averaging: float = knob(
         0.0,
         "momentum of a moving average of the weights, which is what is kept; 0 for none",
@@ -74,11 +81,20 @@ class Recipe:
     validation_fraction: float = knob(
         0.1, "share of the training images held out to choose the best epoch", least=0.001, most=0.9
     )
+    keep: Keep = knob("best", "the epoch whose weights are kept")  # noqa: RUF009 — as the others
     patience: int = knob(
-        5, "epochs without a better validation loss after which the run stops", least=1
+        5,
+        "epochs without a better validation loss after which a run that keeps the best stops",
+        least=1,
     )
     seed: int = knob(1, "of weights, split, order and augmentation", least=0, most=2**31 - 1)
 
+    flip: float = knob(
+        0.0, "share of images mirrored left to right", least=0, most=1, group="augmentation"
+    )
+    crop: int = knob(
+        0, "largest move in whole pixels, black coming in", least=0, group="augmentation"
+    )
     rotation: float = knob(0.0, "largest turn, degrees", least=0, group="augmentation")
     shift: float = knob(0.0, "largest move, pixels", least=0, group="augmentation")
     scale: float = knob(

@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 
 from service.manifest import ImageInput, Manifest
 from training import catalogue, figures, goldens, pipeline, signatures
+from training.checkpoint import History
 from training.datasets import Dataset
 from training.errors import ExportError
 from training.export import export
-from training.fitting import History, fit
+from training.fitting import fit
 from training.provenance import provenance
 from training.recipe import Recipe
 
@@ -41,8 +42,18 @@ class Result:
     """What the manifest says was measured."""
 
 
-def run(recipe: Recipe, *, models_dir: Path, runs_dir: Path, verbose: bool = True) -> Result:
+def run(
+    recipe: Recipe,
+    *,
+    models_dir: Path,
+    runs_dir: Path,
+    resume: bool = False,
+    verbose: bool = True,
+) -> Result:
     """Train a recipe and export what came of it.
+
+    While it runs, its state after each epoch stands in `runs_dir/<name>/checkpoint.npz`; with
+    `resume` it goes on from there, else it starts anew.
 
     Raises:
         DatasetError: the data set is missing or broken.
@@ -54,21 +65,28 @@ def run(recipe: Recipe, *, models_dir: Path, runs_dir: Path, verbose: bool = Tru
     """
     _try_to_write(models_dir)  # found out now, not after minutes of training
     workplace = _hidden_folder(runs_dir, ".run-")
+    checkpoint = runs_dir / recipe.name / "checkpoint.npz"
+    if not resume:
+        checkpoint.unlink(missing_ok=True)
     try:
-        return _run(recipe, workplace, models_dir=models_dir, verbose=verbose)
+        result = _run(recipe, workplace, checkpoint, models_dir=models_dir, verbose=verbose)
+        checkpoint.unlink(missing_ok=True)
+        return result
     finally:
         shutil.rmtree(workplace, ignore_errors=True)
 
 
-def _run(recipe: Recipe, workplace: Path, *, models_dir: Path, verbose: bool) -> Result:
+def _run(
+    recipe: Recipe, workplace: Path, checkpoint: Path, *, models_dir: Path, verbose: bool
+) -> Result:
     started = time.monotonic()
     keras.utils.set_random_seed(recipe.seed)
     dataset: Dataset = catalogue.get("dataset", recipe.dataset)()
     model = _build(recipe, dataset)
-    history = fit(model, recipe, dataset, verbose=verbose)
+    history = fit(model, recipe, dataset, checkpoint=checkpoint, verbose=verbose)
     probabilities = predict(model, dataset.test.images)
     metrics = measure(probabilities, dataset.test.labels)
-    metrics["validation_accuracy"] = round(history["val_accuracy"][_kept(history)], 6)
+    metrics["validation_accuracy"] = round(history["val_accuracy"][_kept(recipe, history)], 6)
     minutes = round((time.monotonic() - started) / 60, 2)
     logger.info("test accuracy %.2f %% in %.1f min", 100 * metrics["test_accuracy"], minutes)
 
@@ -120,8 +138,10 @@ def measure(probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -> dic
     return {"test_accuracy": round(accuracy, 6), "test_loss": round(loss, 6)}
 
 
-def _kept(history: History) -> int:
+def _kept(recipe: Recipe, history: History) -> int:
     """The index of the epoch whose weights `fit` kept."""
+    if recipe.keep == "last":
+        return len(history["loss"]) - 1
     return int(np.argmin(history["val_loss"]))
 
 
@@ -181,7 +201,7 @@ def _draw(
     for what in ("loss", "accuracy"):
         curves = history[what], history[f"val_{what}"]
         path = folder / f"{what}.png"
-        figures.save_curves(path, *curves, kept=_kept(history), what=what, title=title)
+        figures.save_curves(path, *curves, kept=_kept(recipe, history), what=what, title=title)
     truth = dataset.test.labels
     guesses = probabilities.argmax(axis=1)
     figures.save_confusion(folder / "confusion.png", truth, guesses, dataset.labels)
@@ -217,7 +237,7 @@ def _write_settings(
 
 def _file_away(folder: Path, runs: Path, version: str) -> Path:
     """Move a run beside its export's version; a run of an export that is gone moves aside."""
-    runs.mkdir(exist_ok=True)
+    runs.mkdir(parents=True, exist_ok=True)
     target = runs / version
     if target.exists():
         earlier = len(list(runs.glob(f"{version}.*"))) + 1

@@ -104,3 +104,19 @@ def test_noise_is_as_strong_as_asked_for_at_most() -> None:
     deviations = _apply(Augmentation(noise=20), grey).std(axis=(1, 2, 3))
     assert deviations.max() < 23
     assert 0.3 < (deviations == 0).mean() < 0.7
+
+
+def test_a_flip_mirrors_its_share_of_the_images() -> None:
+    images = np.zeros((400, 4, 6, 1), np.float32)
+    images[:, :, 0] = 255
+    flipped = _apply(Augmentation(flip=0.25), images)[:, 0, :, 0] == [0, 0, 0, 0, 0, 255]
+    assert set(flipped.all(axis=1)) == {False, True}
+    assert flipped.all(axis=1).mean() == pytest.approx(0.25, abs=0.07)
+
+
+def test_a_crop_moves_by_whole_pixels_in_every_direction() -> None:
+    images = np.zeros((300, 9, 9, 1), np.float32)
+    images[:, 4, 4] = 200
+    places = np.argwhere(_apply(Augmentation(crop=2), images)[..., 0] == 200)[:, 1:]
+    assert len(places) == 300
+    assert {tuple(place) for place in places} == {(y, x) for y in range(2, 7) for x in range(2, 7)}

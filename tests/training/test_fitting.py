@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -34,42 +36,46 @@ def _model() -> keras.Model:
     )
 
 
-def _fitted(**knobs: KnobValue) -> tuple[keras.Model, dict[str, list[float]]]:
+def _fitted(folder: Path, **knobs: KnobValue) -> tuple[keras.Model, dict[str, list[float]]]:
     model = _model()
-    history = fit(model, RECIPE.override(**knobs), _dataset(), verbose=False)
+    path = folder / "checkpoint.npz"
+    path.unlink(missing_ok=True)
+    recipe = RECIPE.override(**knobs)
+    history = fit(model, recipe, _dataset(), checkpoint=path, verbose=False)
     return model, history
 
 
 @pytest.mark.parametrize("averaging", [0.0, 0.9])
-def test_the_weights_of_the_best_epoch_are_kept(averaging: float) -> None:
+def test_the_weights_of_the_best_epoch_are_kept(tmp_path: Path, averaging: float) -> None:
     recipe = RECIPE.override(
         epochs=6, batch_size=16, learning_rate=0.8, schedule="constant", averaging=averaging
     )
     model = _model()
-    history = fit(model, recipe, _dataset(), verbose=False)
+    path = tmp_path / "checkpoint.npz"
+    history = fit(model, recipe, _dataset(), checkpoint=path, verbose=False)
     _, validation = split_validation(_dataset().train, 0.25, recipe.seed)
     loss, _ = model.evaluate(evaluation_batches(validation, 3), verbose=0)
     assert loss == pytest.approx(min(history["val_loss"]), rel=1e-4)
 
 
-def test_it_learns_and_repeats_itself() -> None:
+def test_it_learns_and_repeats_itself(tmp_path: Path) -> None:
     knobs: dict[str, KnobValue] = {
         "epochs": 4,
         "batch_size": 8,
         "learning_rate": 0.05,
         "shift": 0.5,
     }
-    first, again = (_fitted(**knobs) for _ in range(2))
+    first, again = (_fitted(tmp_path, **knobs) for _ in range(2))
     assert first[1]["val_accuracy"][-1] > 0.9
     for one, other in zip(first[0].get_weights(), again[0].get_weights(), strict=True):
         assert np.allclose(one, other, atol=1e-5)
 
 
-def test_patience_ends_a_run_that_gets_no_better() -> None:
-    _, history = _fitted(epochs=30, learning_rate=0.0, schedule="constant", patience=2)
+def test_patience_ends_a_run_that_gets_no_better(tmp_path: Path) -> None:
+    _, history = _fitted(tmp_path, epochs=30, learning_rate=0.0, schedule="constant", patience=2)
     assert len(history["loss"]) == 3
 
 
-def test_a_loss_that_is_no_number_stops_with_a_sentence() -> None:
+def test_a_loss_that_is_no_number_stops_with_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(TrainingFailed, match=r"loss became .* in epoch 1 .*lower --learning-rate"):
-        _fitted(epochs=3, learning_rate=1e38, schedule="constant", batch_size=8)
+        _fitted(tmp_path, epochs=3, learning_rate=1e38, schedule="constant", batch_size=8)

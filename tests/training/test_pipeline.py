@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from training.datasets import Split
 from training.errors import DatasetError
-from training.pipeline import evaluation_batches, split_validation, training_batches
+from training.pipeline import evaluation_batches, split_validation, steps_of, training_batches
 
 
 def _split(count: int) -> Split:
@@ -31,15 +31,15 @@ def test_an_empty_side_is_refused() -> None:
 
 
 def test_an_epoch_shows_each_image_once_and_the_next_in_another_order() -> None:
-    batches, steps = training_batches(_split(40), 5, 8, seed=1)
-    assert steps == 5
+    batches = training_batches(_split(40), 5, 8, seed=1)
+    assert steps_of(_split(40), 8) == 5
     epochs = np.array([images.numpy()[:, 0, 0, 0] for images, _ in batches.take(10)]).reshape(2, -1)
     assert [sorted(epoch) for epoch in epochs] == [list(range(40))] * 2
     assert not np.array_equal(epochs[0], epochs[1])
 
 
 def test_labels_follow_their_images_as_one_hot() -> None:
-    images, labels = next(iter(training_batches(_split(40), 5, 8, seed=1)[0]))
+    images, labels = next(iter(training_batches(_split(40), 5, 8, seed=1)))
     assert images.dtype == tf.float32
     assert labels.shape == (8, 5)
     assert np.array_equal(labels.numpy().argmax(axis=1), images.numpy()[:, 0, 0, 0] % 5)
@@ -51,15 +51,21 @@ def test_a_run_repeats_itself_and_every_batch_has_a_seed_of_its_own() -> None:
 
     runs = []
     for _ in range(2):
-        batches, _ = training_batches(_split(40), 5, 8, seed=7, augment=augment)
+        batches = training_batches(_split(40), 5, 8, seed=7, augment=augment)
         runs.append([images.numpy() for images, _ in batches.take(6)])
     assert np.array_equal(runs[0], runs[1])
     assert [int(images.min()) // 100 for images in runs[0]] == [70, 71, 72, 73, 74, 75]
 
 
+def test_a_run_goes_on_where_another_would_be() -> None:
+    whole = [images.numpy() for images, _ in training_batches(_split(40), 5, 8, seed=7).take(15)]
+    rest = training_batches(_split(40), 5, 8, seed=7, first_epoch=2).take(5)
+    assert np.array_equal(whole[10:], [images.numpy() for images, _ in rest])
+
+
 def test_a_batch_larger_than_the_set_is_the_set() -> None:
-    batches, steps = training_batches(_split(3), 5, 8, seed=1)
-    assert steps == 1
+    batches = training_batches(_split(3), 5, 8, seed=1)
+    assert steps_of(_split(3), 8) == 1
     assert next(iter(batches))[0].shape == (3, 2, 2, 1)
 
 

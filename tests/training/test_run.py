@@ -107,7 +107,7 @@ def test_a_run_that_ends_early_leaves_nothing(
     folders = {"models_dir": tmp_path / "models", "runs_dir": tmp_path / "runs"}
     with pytest.raises(type(failure)):
         run(RECIPE.override(epochs=1), **folders, verbose=False)
-    left = [entry for folder in folders.values() if folder.exists() for entry in folder.iterdir()]
+    left = [path for folder in folders.values() for path in folder.rglob("*") if path.is_file()]
     assert left == []
 
 

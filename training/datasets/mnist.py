@@ -6,19 +6,13 @@ LeCun, Cortes and Burges, 1998; from NIST Special Databases 1 and 3. Each digit 
 
 from __future__ import annotations
 
-import zipfile
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from training.datasets import Dataset, Split
-from training.errors import DatasetError
-from training.settings import Settings
+from training.datasets import Dataset, Split, _keras_files
 
 LABELS: Final = tuple("0123456789")
-KEYS: Final = ("x_train", "y_train", "x_test", "y_test")
 
 
 def load() -> Dataset:
@@ -27,39 +21,7 @@ def load() -> Dataset:
     Raises:
         DatasetError: the file is missing, broken, or does not hold MNIST's arrays.
     """
-    folder = Settings().datasets_dir
-    arrays = _from_keras() if folder is None else _from_file(folder / "mnist.npz")
-    x_train, y_train, x_test, y_test = arrays
+    x_train, y_train, x_test, y_test = _keras_files.arrays("mnist")
     train = Split(x_train[..., np.newaxis], y_train.astype(np.int64))
     test = Split(x_test[..., np.newaxis], y_test.astype(np.int64))
     return Dataset(train, test, labels=LABELS, image_shape=(28, 28, 1))
-
-
-def _from_file(path: Path) -> list[NDArray[Any]]:
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return [arrays[key] for key in KEYS]
-    except FileNotFoundError:
-        raise DatasetError(
-            f"{path} is not there: put mnist.npz into the folder that DATASETS_DIR names, "
-            "or leave DATASETS_DIR out and Keras downloads it"
-        ) from None
-    except KeyError as error:
-        raise DatasetError(
-            f"{path} lacks an array: {error.args[0]}; expected {', '.join(KEYS)}"
-        ) from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DatasetError(f"{path} cannot be read: {error}; fetch it again") from error
-
-
-def _from_keras() -> list[NDArray[Any]]:
-    import keras  # noqa: PLC0415 — takes seconds, and only a download needs it
-
-    try:
-        (x_train, y_train), (x_test, y_test) = keras.datasets.mnist.load_data()
-    except Exception as error:  # Keras raises plain exceptions for what the network does
-        raise DatasetError(
-            f"Keras could not download MNIST ({error}): set DATASETS_DIR to a folder that holds "
-            "mnist.npz"
-        ) from error
-    return [x_train, y_train, x_test, y_test]
