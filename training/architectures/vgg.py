@@ -93,16 +93,7 @@ def build(
     x = _scaled(images, scaling)
     for stack, (depth, maps) in enumerate(zip(depths, filters, strict=True), start=1):
         for number in range(1, depth + 1):
-            name = f"block{stack}_conv{number}"
-            conv = layers.Conv2D(
-                maps,
-                3,
-                padding="same",
-                use_bias=not batch_norm,
-                kernel_initializer="he_normal",
-                name=name,
-            )
-            x = _rectified(conv(x), name, batch_norm)
+            x = _convolution(x, maps, f"block{stack}_conv{number}", batch_norm)
         x = layers.MaxPooling2D(2, name=f"block{stack}_pool")(x)  # 112², 56², 28², 14², 7²
     x = layers.Flatten(name="flatten")(x)  # 25,088
     for number, dim in enumerate(dense_dims, start=1):
@@ -123,6 +114,18 @@ def _scaled(images: Any, scaling: Scaling) -> Any:
         return layers.Rescaling(1 / 127.5, offset=-1.0, name="rescaling")(images)
     offset = [-mean for mean in CAFFE_MEANS]
     return layers.Rescaling(1.0, offset=offset, name="rescaling")(ops.flip(images, axis=-1))
+
+
+def _convolution(x: Any, filters: int, name: str, batch_norm: bool) -> Any:
+    conv = layers.Conv2D(
+        filters,
+        3,
+        padding="same",
+        use_bias=not batch_norm,
+        kernel_initializer="he_normal",
+        name=name,
+    )
+    return _rectified(conv(x), name, batch_norm)
 
 
 def _rectified(x: Any, name: str, batch_norm: bool) -> Any:

@@ -9,7 +9,7 @@ import pytest
 from keras import ops
 
 from tests.training.layer_checks import check_layer
-from training.layers.partial_conv2d import PartialConv2D
+from training.layers.partial_conv_2d import PartialConv2D
 
 RANDOM = np.random.default_rng(0)
 TABLE = [[0, 1], [2], [2, 0]]

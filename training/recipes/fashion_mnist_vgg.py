@@ -1,0 +1,35 @@
+"""Fashion-MNIST by a small VGG: three stacks of two convolutions, normalized over the batch.
+
+Simonyan and Zisserman, 2015, "Very Deep Convolutional Networks for Large-Scale Image Recognition"
+(arXiv:1409.1556), who report nothing on Fashion-MNIST. Its own paper, Xiao, Rasul and Vollgraf,
+2017 (arXiv:1708.07747), lists no convolutional network.
+
+    python -m training train fashion-mnist-vgg
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from training.recipe import Recipe
+
+RECIPE: Final = Recipe(
+    name="fashion-mnist-vgg",
+    description="Ten kinds of clothes in small grey pictures (Fashion-MNIST), by a small VGG.",
+    dataset="fashion_mnist",
+    architecture="vgg",
+    arguments={
+        "depths": (2, 2, 2),
+        "filters": (32, 64, 128),
+        "dense_dims": (256,),
+        "batch_norm": True,
+    },
+    epochs=30,
+    batch_size=128,
+    learning_rate=2e-3,
+    weight_decay=2e-2,
+    validation_fraction=0.02,
+    keep="last",
+    flip=0.5,
+    crop=2,
+)
