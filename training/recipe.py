@@ -78,6 +78,9 @@ class Recipe:
     label_smoothing: float = knob(
         0.0, "share of the target spread evenly over all classes", least=0, most=0.9
     )
+    train_images: int = knob(
+        0, "images of the training split at most, its first; 0 for all", least=0
+    )
     validation_fraction: float = knob(
         0.1, "share of the training images held out to choose the best epoch", least=0.001, most=0.9
     )
@@ -111,10 +114,20 @@ class Recipe:
     contrast: float = knob(
         0.0, "largest share of contrast taken away", least=0, most=1, group="augmentation"
     )
+    brightness: float = knob(
+        0.0, "largest share of white added or taken away", least=0, most=1, group="augmentation"
+    )
+    saturation: float = knob(
+        0.0, "largest change of the colours' strength", least=0, most=1, group="augmentation"
+    )
+    hue: float = knob(
+        0.0, "largest turn of the colours, degrees", least=0, most=180, group="augmentation"
+    )
     noise: float = knob(0.0, "largest σ of Gaussian noise, of 255", least=0, group="augmentation")
     specks: float = knob(
         0.0, "largest share of black and white specks", least=0, most=1, group="augmentation"
     )
+    cutout: int = knob(0, "side of a black square, pixels", least=0, group="augmentation")
 
     def __post_init__(self) -> None:
         if not MODEL_NAME.fullmatch(self.name):

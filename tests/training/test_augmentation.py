@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from training.augmentation import Augmentation, affine_grid, resample
+from training.augmentation import Augmentation
 
 ALL = Augmentation(
     rotation=15,
@@ -20,6 +20,10 @@ ALL = Augmentation(
     contrast=0.4,
     noise=25,
     specks=0.02,
+    brightness=0.2,
+    saturation=0.5,
+    hue=20,
+    cutout=4,
 )
 
 
@@ -62,19 +66,6 @@ def test_images_of_a_batch_are_changed_each_alone() -> None:
 def test_nothing_asked_for_changes_nothing() -> None:
     assert not Augmentation().active
     assert np.array_equal(_apply(Augmentation(), _digits()), _digits())
-
-
-def test_no_turn_no_move_is_the_identity() -> None:
-    grid = affine_grid(
-        tf.constant([0, 0]), (tf.constant(2), 9, 7), rotation=0, shift=0, scale=0, shear=0
-    )
-    images = np.random.default_rng(0).uniform(0, 255, (2, 9, 7, 3)).astype(np.float32)
-    assert np.allclose(resample(tf.constant(images), grid), images, atol=1e-3)
-
-
-def test_a_place_outside_of_the_image_is_black() -> None:
-    grid = tf.constant([[[[-5.0, 1.0], [1.0, 99.0]]]])
-    assert np.array_equal(resample(tf.fill([1, 4, 4, 1], 200.0), grid), np.zeros((1, 1, 2, 1)))
 
 
 def test_a_shift_moves_the_centre_of_mass_as_far_as_it_says_at_most() -> None:
@@ -120,3 +111,20 @@ def test_a_crop_moves_by_whole_pixels_in_every_direction() -> None:
     places = np.argwhere(_apply(Augmentation(crop=2), images)[..., 0] == 200)[:, 1:]
     assert len(places) == 300
     assert {tuple(place) for place in places} == {(y, x) for y in range(2, 7) for x in range(2, 7)}
+
+
+def test_a_cutout_is_a_black_square_that_may_lie_partly_outside() -> None:
+    changed = _apply(Augmentation(cutout=6), np.full((300, 16, 20, 3), 200, np.float32))
+    black = (changed == 0).all(axis=-1)
+    assert set(np.unique(changed)) == {0, 200}
+    tall, wide = black.any(axis=2).sum(axis=1), black.any(axis=1).sum(axis=1)
+    assert np.array_equal(black.sum(axis=(1, 2)), tall * wide)  # a rectangle
+    assert (tall.max(), wide.max()) == (6, 6)
+    assert (tall.min(), wide.min()) == (3, 3)  # its centre is inside
+    assert black.any(axis=0).all()  # everywhere
+
+
+def test_new_changes_leave_the_draws_of_the_others_alone() -> None:
+    warp = Augmentation(rotation=15, shift=2)
+    grey = Augmentation(rotation=15, shift=2, saturation=0.5, hue=90)
+    assert np.array_equal(_apply(warp, _digits()), _apply(grey, _digits()))

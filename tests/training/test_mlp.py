@@ -17,6 +17,19 @@ def test_any_image_shape_and_class_count() -> None:
     assert model(np.full((2, 9, 7, 3), 255, np.float32)).shape == (2, 4)
 
 
+def test_the_notes_perceptron_drops_inputs_and_hidden_units() -> None:
+    model = mlp.build(
+        (28, 28, 1),
+        10,
+        dropout_rate=0.2,
+        input_dropout_rate=0.2,
+        kernel_initializer="glorot_uniform",
+    )
+    kinds = [type(layer).__name__ for layer in model.layers[2:]]
+    assert kinds == ["Flatten", *["Dropout", "Dense"] * 3]
+    assert [layer.rate for layer in model.layers if hasattr(layer, "rate")] == [0.2] * 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [({"num_classes": 1}, "num_classes .* received 1"), ({"hidden_dims": (3, 0)}, r"\(3, 0\)")],

@@ -20,6 +20,8 @@ def build(
     *,
     hidden_dims: Sequence[int] = (100, 100),
     dropout_rate: float = 0.0,
+    input_dropout_rate: float = 0.0,
+    kernel_initializer: str = "he_normal",
 ) -> keras.Model:
     """A perceptron for images of any shape.
 
@@ -28,6 +30,10 @@ def build(
         num_classes: K.
         hidden_dims: the width of each hidden layer, from the input on.
         dropout_rate: the share of units dropped behind each hidden layer while training, 0–1.
+        input_dropout_rate: the share of pixels dropped while training, 0–1 (Srivastava et al.,
+            2014, "Dropout", JMLR 15, §4, drop inputs too, fewer of them).
+        kernel_initializer: how the hidden layers start. The default keeps the variance that
+            rectifiers halve (He et al., 2015, arXiv:1502.01852, §2.2).
 
     Returns:
         A model from float32 (B, H, W, C), 0–255, to logits (B, K).
@@ -45,10 +51,11 @@ def build(
     images = keras.Input(image_shape, name="images")
     x = layers.Rescaling(1 / 255, name="rescaling")(images)
     x = layers.Flatten(name="flatten")(x)  # (B, H·W·C)
+    if input_dropout_rate:
+        x = layers.Dropout(input_dropout_rate, name="dropout_0")(x)
     for index, width in enumerate(hidden_dims, start=1):
-        # He et al., 2015: the variance that rectifiers keep from layer to layer
         x = layers.Dense(
-            width, activation="relu", kernel_initializer="he_normal", name=f"hidden_{index}"
+            width, activation="relu", kernel_initializer=kernel_initializer, name=f"hidden_{index}"
         )(x)
         if dropout_rate:
             x = layers.Dropout(dropout_rate, name=f"dropout_{index}")(x)
