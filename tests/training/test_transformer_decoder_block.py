@@ -52,6 +52,7 @@ def test_it_is_a_layer() -> None:
             norm="pre",
             epsilon=1e-5,
             attention_dropout_rate=0.2,
+            attention_bias=False,
             kernel_initializer="he_normal",
         ),
         INPUTS,

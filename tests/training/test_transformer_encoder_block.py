@@ -48,6 +48,7 @@ def test_it_is_a_layer() -> None:
             norm="post",
             epsilon=1e-12,
             attention_dropout_rate=0.2,
+            attention_bias=False,
             mlp_dropout_rate=0.3,
             kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
         ),

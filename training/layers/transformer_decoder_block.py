@@ -32,6 +32,7 @@ class TransformerDecoderBlock(keras.Layer):
             behind the last.
         epsilon: of the three normalizations.
         attention_dropout_rate: share dropped of the attentions' scores; 0 in the paper.
+        attention_bias: whether the projections of the attention have biases; none in the paper.
         kernel_initializer: of all matrices.
 
     Call arguments:
@@ -58,6 +59,7 @@ class TransformerDecoderBlock(keras.Layer):
         norm: Norm = "post",
         epsilon: float = 1e-6,
         attention_dropout_rate: float = 0.0,
+        attention_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
         **kwargs: Any,
     ) -> None:
@@ -71,6 +73,7 @@ class TransformerDecoderBlock(keras.Layer):
         self.norm = norm
         self.epsilon = epsilon
         self.attention_dropout_rate = attention_dropout_rate
+        self.attention_bias = attention_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.supports_masking = True
 
@@ -92,6 +95,7 @@ class TransformerDecoderBlock(keras.Layer):
         return MultiHeadAttention(
             self.num_heads,
             dropout_rate=self.attention_dropout_rate,
+            use_bias=self.attention_bias,
             kernel_initializer=self.kernel_initializer,
             dtype=self.dtype_policy,
             name=name,
@@ -165,5 +169,6 @@ class TransformerDecoderBlock(keras.Layer):
             "norm": self.norm,
             "epsilon": self.epsilon,
             "attention_dropout_rate": self.attention_dropout_rate,
+            "attention_bias": self.attention_bias,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }

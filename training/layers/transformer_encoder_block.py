@@ -42,6 +42,7 @@ class TransformerEncoderBlock(keras.Layer):
         attention_dropout_rate: share dropped of the attention's scores; 0 in the paper, 0.1 in
             BERT.
         mlp_dropout_rate: share dropped of f's output; 0 in the paper, 0.1 in ViT.
+        attention_bias: whether the projections of the attention have biases; none in the paper.
         kernel_initializer: of all matrices.
 
     Call arguments:
@@ -68,6 +69,7 @@ class TransformerEncoderBlock(keras.Layer):
         epsilon: float = 1e-6,
         attention_dropout_rate: float = 0.0,
         mlp_dropout_rate: float = 0.0,
+        attention_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
         **kwargs: Any,
     ) -> None:
@@ -82,6 +84,7 @@ class TransformerEncoderBlock(keras.Layer):
         self.epsilon = epsilon
         self.attention_dropout_rate = attention_dropout_rate
         self.mlp_dropout_rate = mlp_dropout_rate
+        self.attention_bias = attention_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.supports_masking = True
 
@@ -89,6 +92,7 @@ class TransformerEncoderBlock(keras.Layer):
         self.attention = MultiHeadAttention(
             num_heads,
             dropout_rate=attention_dropout_rate,
+            use_bias=attention_bias,
             kernel_initializer=self.kernel_initializer,
             name="attention",
             **options,
@@ -162,5 +166,6 @@ class TransformerEncoderBlock(keras.Layer):
             "epsilon": self.epsilon,
             "attention_dropout_rate": self.attention_dropout_rate,
             "mlp_dropout_rate": self.mlp_dropout_rate,
+            "attention_bias": self.attention_bias,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }
