@@ -1,4 +1,4 @@
-"""What there is by name: recipes, architectures and data sets. The module's name is its key.
+"""What there is by name: recipes, architectures, data sets and so on. The module's name is its key.
 
 Adding one is a new file in its folder, removing one is deleting it; there is no list to edit. Names
 are written with hyphens by people and with underscores by Python: `mnist-lenet5` is the module
@@ -12,14 +12,25 @@ import difflib
 import importlib
 from collections.abc import Iterable
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final, Literal
 
 from training.errors import UsageError
 
-Kind = Literal["recipe", "architecture", "dataset"]
+Kind = Literal["recipe", "architecture", "dataset", "task", "illustration", "command"]
 
-WORDS: Final[dict[Kind, str]] = {"recipe": "RECIPE", "architecture": "build", "dataset": "load"}
+WORDS: Final[dict[Kind, str]] = {
+    "recipe": "RECIPE",
+    "architecture": "build",
+    "dataset": "load",
+    "task": "TASK",
+    "illustration": "draw",
+    "command": "run",
+}
 """The word that every module of a kind offers."""
+
+_SPOKEN: Final[dict[Kind, str]] = {"dataset": "data set", "illustration": "figure"}
+"""What people call a kind, where its folder is named otherwise."""
 
 _ROOT: Final = Path(__file__).parent
 
@@ -32,8 +43,32 @@ def names(kind: Kind) -> tuple[str, ...]:
 
 def summary(kind: Kind, name: str) -> str:
     """The first line of a module's docstring, read without importing it (and so TensorFlow)."""
-    source = (_ROOT / f"{kind}s" / f"{_module(name)}.py").read_text(encoding="utf-8")
-    return (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
+    return (ast.get_docstring(_source(kind, name)) or "").partition("\n")[0]
+
+
+def variants(architecture: str) -> tuple[str, ...]:
+    """The names of an architecture's variants, read like its summary; none where it has no table.
+
+    The keys of `VARIANTS` are therefore written out as strings.
+    """
+    for node in _source("architecture", architecture).body:
+        target = node.target if isinstance(node, ast.AnnAssign) else None
+        if isinstance(target, ast.Name) and target.id == "VARIANTS":
+            table = node.value if isinstance(node, ast.AnnAssign) else None
+            keys = table.keys if isinstance(table, ast.Dict) else []
+            return tuple(str(key.value) for key in keys if isinstance(key, ast.Constant))
+    return ()
+
+
+def module(kind: Kind, name: str) -> ModuleType:
+    """The module `name` of a kind.
+
+    Raises:
+        UsageError: there is no such module.
+    """
+    if name.replace("_", "-") not in names(kind):
+        raise UsageError(unknown(_SPOKEN.get(kind, kind), name, names(kind)))
+    return importlib.import_module(f"training.{kind}s.{_stem(name)}")
 
 
 def get(kind: Kind, name: str) -> Any:
@@ -42,10 +77,7 @@ def get(kind: Kind, name: str) -> Any:
     Raises:
         UsageError: there is no such module.
     """
-    if name.replace("_", "-") not in names(kind):
-        raise UsageError(unknown(kind, name, names(kind)))
-    module = importlib.import_module(f"training.{kind}s.{_module(name)}")
-    return getattr(module, WORDS[kind])
+    return getattr(module(kind, name), WORDS[kind])
 
 
 def unknown(what: str, given: str, known: Iterable[str]) -> str:
@@ -56,5 +88,10 @@ def unknown(what: str, given: str, known: Iterable[str]) -> str:
     return f"unknown {what} {given!r}{hint} known are: {', '.join(choices)}"
 
 
-def _module(name: str) -> str:
+def _source(kind: Kind, name: str) -> ast.Module:
+    path = _ROOT / f"{kind}s" / f"{_stem(name)}.py"
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _stem(name: str) -> str:
     return name.replace("-", "_")

@@ -25,7 +25,7 @@ def test_a_recipe_is_named_like_its_module_and_names_modules_that_exist(name: st
     recipe: Recipe = catalogue.get("recipe", name)
     assert recipe.name == name
     assert recipe.architecture in catalogue.names("architecture")
-    assert recipe.dataset in catalogue.names("dataset")
+    assert recipe.dataset.replace("_", "-") in catalogue.names("dataset")
 
 
 @pytest.mark.parametrize("name", catalogue.names("recipe"))
@@ -37,7 +37,7 @@ def test_a_recipe_states_what_was_measured_and_how(name: str) -> None:
     assert re.search(r"\d minutes", text)
 
 
-@pytest.mark.parametrize("kind", ["recipe", "architecture", "dataset"])
+@pytest.mark.parametrize("kind", catalogue.WORDS)
 def test_everything_has_a_summary(kind: catalogue.Kind) -> None:
     assert all(len(catalogue.summary(kind, name)) > 10 for name in catalogue.names(kind))
 
@@ -45,6 +45,12 @@ def test_everything_has_a_summary(kind: catalogue.Kind) -> None:
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
     with pytest.raises(UsageError, match=r"'mnist-lenet', did you mean 'mnist-lenet5'\? known are"):
         catalogue.get("recipe", "mnist-lenet")
+
+
+@pytest.mark.parametrize("name", catalogue.names("architecture"))
+def test_the_variants_read_from_the_source_are_those_of_the_module(name: str) -> None:
+    module = catalogue.module("architecture", name)
+    assert catalogue.variants(name) == tuple(getattr(module, "VARIANTS", ()))
 
 
 def test_recipes_do_not_import_tensorflow() -> None:

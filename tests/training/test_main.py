@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from training import catalogue
 from training.__main__ import main
 from training.recipe import Recipe, knobs
 
@@ -30,29 +31,48 @@ def test_help_lists_every_knob_with_its_type_default_and_meaning(
     assert text.count("(default: ") >= len(knobs(Recipe))
 
 
-def test_help_and_list_do_not_wait_for_tensorflow() -> None:
+def test_help_and_mistakes_do_not_wait_for_tensorflow() -> None:
+    lines = ["--help", "train mnist-mlp --help", "list", "train mnist-mpl", "figure nothing"]
     code = (
-        "import sys; from training.__main__ import main; main(['list']); "
-        "sys.exit('tensorflow' in sys.modules)"
+        "import sys\nfrom training.__main__ import main\n"
+        f"for line in {lines}:\n"
+        "    try: main(line.split())\n"
+        "    except SystemExit: pass\n"
+        "sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 0
-    for name in ("mnist-lenet5", "mnist-mlp", "lenet5", "mlp", "mnist"):
-        assert f"\n  {name} " in result.stdout
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", catalogue.names("command"))
+def test_every_command_is_in_the_help_and_has_its_own(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert f"\n    {name} " in capsys.readouterr().out
+    with pytest.raises(SystemExit) as ended:
+        main([name, "--help"])
+    assert ended.value.code == 0
+    assert catalogue.summary("command", name) in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         ("train mnist-lenet", "unknown recipe 'mnist-lenet', did you mean 'mnist-lenet5'? known"),
-        ("train mnist-mlp --epoch 3", "unknown knob 'epoch', did you mean 'epochs'? known are"),
+        (
+            "train mnist-mlp --epoch 3",
+            "unknown option '--epoch', did you mean '--epochs'? known are",
+        ),
         ("train mnist-mlp --epochs many", "invalid int value: 'many'"),
         ("train mnist-mlp --epochs 0", "the knob 'epochs' is at least 1; got 0"),
         ("train mnist-mlp --schedule up", "invalid choice: 'up'"),
         ("train", "RECIPE"),
-        ("sing", "invalid choice: 'sing'"),
+        ("train mnist-mlp again", "'again' is one argument too many"),
+        ("sing", "unknown command 'sing'; known are: "),
+        ("list --verbos", "unknown option '--verbos'"),
+        ("figure regularisation", "did you mean 'regularization'? known are: "),
+        ("figure", "name figures, or say --all; there are: "),
         ("export", "required"),
         ("export m.keras --name a --labels l --fit round", "invalid choice: 'round'"),
     ],

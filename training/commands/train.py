@@ -1,0 +1,41 @@
+"""Train a recipe and export the model."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from training.commands._options import (
+    add_folders,
+    add_knobs,
+    add_recipe,
+    add_verbose,
+    given_knobs,
+)
+from training.commands._quiet import import_tensorflow
+from training.recipe import Recipe
+
+
+def add(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
+    """RECIPE, folders, `--resume` and the recipe's knobs."""
+    recipe = add_recipe(parser, words)
+    add_folders(parser)
+    add_verbose(parser)
+    parser.add_argument(
+        "--resume", action="store_true", help="go on where an interrupted run stopped"
+    )
+    if recipe is not None:
+        add_knobs(parser, recipe)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Train, and say where everything is."""
+    recipe: Recipe = given.recipe
+    recipe = recipe.override(**given_knobs(given, recipe))
+    import_tensorflow(verbose=given.verbose)
+    from training.run import run  # noqa: PLC0415 — imports TensorFlow
+
+    result = run(recipe, models_dir=given.models_dir, runs_dir=given.runs_dir, resume=given.resume)
+    print(f"figures and history: {result.folder}")
+    print(f"export: {result.export}")
+    return 0
