@@ -44,6 +44,7 @@ AGREED_WORDS = {
     "training.architectures": ("build",),
     "training.datasets": ("load",),
     "training.recipes": ("RECIPE",),
+    "training.tasks": ("TASK",),
 }
 """What every public module of a package exports: its name is its key, so there is no list."""
 

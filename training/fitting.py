@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -10,44 +12,61 @@ from typing import Any, Final
 import keras
 import tensorflow as tf
 
-from training.augmentation import Augmentation
 from training.checkpoint import Checkpoint, History, Stopping
-from training.datasets import Dataset, Split
 from training.errors import TrainingFailed
-from training.pipeline import evaluation_batches, split_validation, steps_of, training_batches
+from training.event_log import EventLog
 from training.recipe import Recipe
 from training.schedules import learning_rate
+from training.tasks import Task
 
-_IMAGES_PER_EXECUTION: Final = 2048
+EVENTS: Final = "tensorboard"
+"""The event log's name in the folder of a recipe's runs, and later in that of the run."""
+
+_EXAMPLES_PER_VISIT: Final = 2048
 """Small models run several steps between two visits to Python: the visits would take longer."""
+_SECONDS_PER_VISIT: Final = 1.0
+"""Large ones run so few that the progress bar moves about once a second."""
+_STEP_PER_ANSWER: Final = 3.0
+"""How much longer a step takes than the model's answer to its batch."""
 
 
 def fit(
-    model: keras.Model, recipe: Recipe, dataset: Dataset, *, checkpoint: Path, verbose: bool
+    model: keras.Model,
+    recipe: Recipe,
+    task: Task,
+    *,
+    folder: Path,
+    resume: bool = False,
+    verbose: bool = True,
 ) -> History:
     """Train, and leave the model with the weights that the recipe keeps.
 
-    A state in the file `checkpoint` is taken up; after each epoch it is written anew.
+    After each epoch the run's state and its event log stand in `folder`; with `resume` the run
+    goes on from a state there.
 
     Raises:
-        TrainingFailed: the loss is no finite number any more.
-        UsageError: the state in `checkpoint` is of a run with other knobs.
+        TrainingFailed: the loss is no finite number any more, or the state cannot be written.
+        UsageError: the state in `folder` is of another run.
+        ExportError: it cannot be read.
     """
-    train, validation = split_validation(dataset.train, recipe.validation_fraction, recipe.seed)
-    num_classes = len(dataset.labels)
-    steps = steps_of(train, recipe.batch_size)
-    compile_model(model, recipe, steps)
     stopping = None
     if recipe.keep == "best":
         stopping = Stopping(monitor="val_loss", patience=recipe.patience, restore_best_weights=True)
-    state = Checkpoint(checkpoint, {"recipe": recipe.name, **recipe.settings()}, stopping)
-    state.restore(model)
+    state = Checkpoint(folder, recipe, stopping)
+    compile_model(model, recipe, task)
+    if resume:
+        state.restore(model)
+    else:
+        state.begin()
+        shutil.rmtree(folder / EVENTS, ignore_errors=True)
+    batches = task.training_batches(state.epoch)
+    model.steps_per_execution = _steps_per_visit(model, batches, recipe, task.steps)
     model.fit(
-        _batches(train, num_classes, recipe, first_epoch=state.epoch),
-        steps_per_epoch=steps,
+        batches,
+        steps_per_epoch=task.steps,
         initial_epoch=state.epoch,
         epochs=recipe.epochs,
-        validation_data=evaluation_batches(validation, num_classes),
+        validation_data=task.validation_batches(),
         callbacks=_callbacks(recipe, stopping, state),
         shuffle=False,  # the batches come shuffled
         verbose="auto" if verbose else 0,
@@ -55,33 +74,9 @@ def fit(
     return state.history
 
 
-def _batches(train: Split, num_classes: int, recipe: Recipe, first_epoch: int) -> tf.data.Dataset:
-    augmentation = Augmentation(**recipe.group("augmentation"))  # type: ignore[arg-type] # checked when overridden
-    return training_batches(
-        train,
-        num_classes,
-        recipe.batch_size,
-        recipe.seed,
-        augmentation if augmentation.active else None,
-        first_epoch=first_epoch,
-    )
-
-
-def _callbacks(
-    recipe: Recipe, stopping: Stopping | None, state: Checkpoint
-) -> list[keras.callbacks.Callback]:
-    callbacks: list[keras.callbacks.Callback] = []
-    if recipe.averaging:  # before the others, so that what they keep is the average
-        callbacks.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
-    callbacks.append(Finite(recipe))
-    if stopping is not None:
-        callbacks.append(stopping)
-    return [*callbacks, state]
-
-
-def compile_model(model: keras.Model, recipe: Recipe, steps: int) -> None:
-    """Give a model the recipe's optimizer, loss and metric; `steps` make an epoch."""
-    rate = learning_rate(recipe.schedule, recipe.learning_rate, steps, recipe.epochs)
+def compile_model(model: keras.Model, recipe: Recipe, task: Task) -> None:
+    """Give a model the recipe's optimizer, and the task's loss and metrics."""
+    rate = learning_rate(recipe.schedule, recipe.learning_rate, task.steps, recipe.epochs)
     shared = {
         "weight_decay": recipe.weight_decay,
         "use_ema": bool(recipe.averaging),
@@ -92,14 +87,41 @@ def compile_model(model: keras.Model, recipe: Recipe, steps: int) -> None:
     else:
         optimizer = keras.optimizers.AdamW(rate, **shared)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    model.compile(
-        optimizer,
-        loss=keras.losses.CategoricalCrossentropy(
-            from_logits=True, label_smoothing=recipe.label_smoothing
-        ),
-        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
-        steps_per_execution=max(1, min(steps, _IMAGES_PER_EXECUTION // recipe.batch_size)),
-    )
+    # weighted, so that a task whose batches bring weights is measured with them
+    model.compile(optimizer, loss=task.loss(), weighted_metrics=task.metrics())
+
+
+def _steps_per_visit(
+    model: keras.Model, batches: tf.data.Dataset, recipe: Recipe, steps: int
+) -> int:
+    inputs, *_ = next(iter(batches))
+    model(inputs, training=False)  # the first answer also prepares
+    started = time.monotonic()
+    model(inputs, training=False)
+    step = _STEP_PER_ANSWER * (time.monotonic() - started)
+    by_examples = _EXAMPLES_PER_VISIT // recipe.batch_size
+    return max(1, min(steps, by_examples, int(_SECONDS_PER_VISIT / step)))
+
+
+def _callbacks(
+    recipe: Recipe, stopping: Stopping | None, state: Checkpoint
+) -> list[keras.callbacks.Callback]:
+    """In the order in which they see an epoch end."""
+    averaging = keras.callbacks.SwapEMAWeights(swap_on_epoch=True) if recipe.averaging else None
+    log = EventLog(state.folder / EVENTS)
+    # the average first, so that what the others keep is the average
+    everyone = [averaging, Finite(recipe), LearningRate(), log, stopping, state]
+    return [callback for callback in everyone if callback is not None]
+
+
+class LearningRate(keras.callbacks.Callback):
+    """Adds the `learning_rate` at an epoch's end to its measures."""
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Tell it to the callbacks that come after."""
+        if logs is not None:
+            rate = self.model.optimizer.learning_rate
+            logs["learning_rate"] = float(keras.ops.convert_to_numpy(rate))
 
 
 class Finite(keras.callbacks.Callback):

@@ -25,6 +25,22 @@ Optimizer = Literal["adamw", "sgd"]
 Keep = Literal["best", "last"]
 """Whose weights a run keeps: those of the epoch of least validation loss, or of the last."""
 
+Validation = Literal["held-out", "test"]
+"""What a run is validated with, epoch by epoch.
+
+- `held-out`: a random share of the training examples, which it does not learn from.
+- `test`: the test set itself, all training examples learnt from, as the course's notes do. It
+  flatters: a run that keeps the best epoch by it has chosen by the set it is then measured on.
+"""
+
+Precision = Literal["float32", "mixed_bfloat16"]
+"""In what a run computes; under `mixed_bfloat16` (Micikevicius et al., 2018, arXiv:1710.03740, with
+bfloat16 and so without loss scaling) weights, the last layer and the loss stay float32."""
+
+Strategy = Literal["one-device", "mirrored"]
+"""Where a run computes: on the first GPU, or else the CPU; or on all GPUs of the machine at once
+(`tf.distribute.MirroredStrategy`), each of which takes an equal share of every batch."""
+
 Schedule = Literal["constant", "cosine"]
 """How the learning rate goes: `cosine` climbs for an epoch, then falls to 0 along half a cosine."""
 
@@ -38,7 +54,7 @@ def knob(
     group: str = "training",
 ) -> Any:
     """A field of a recipe that a run may turn, with the text that `--help` shows for it."""
-    about = {"help": help, "least": least, "most": most, "group": group}
+    about = {"help": help, "least": least, "most": most, "group": group, "default": default}
     return field(default=default, metadata=about)
 
 
@@ -56,6 +72,10 @@ class Recipe:
     """A module of `training.architectures`."""
     arguments: Mapping[str, Any] = field(default_factory=dict)
     """What its `build` takes besides the image's shape and the number of classes."""
+    task: str = "classification"
+    """A module of `training.tasks`."""
+    task_arguments: Mapping[str, Any] = field(default_factory=dict)
+    """What its task takes besides the recipe and the data set, such as a loss's threshold."""
     fit: Fit = "stretch"
     """How the service turns any picture into the model's size."""
     resample: Resample = "bilinear"
@@ -63,8 +83,8 @@ class Recipe:
     license: str = "Apache-2.0"
     """An SPDX identifier."""
 
-    epochs: int = knob(20, "passes over the training images at most", least=1)
-    batch_size: int = knob(128, "images a step", least=1)
+    epochs: int = knob(20, "passes over the training examples at most", least=1)
+    batch_size: int = knob(128, "examples a step, over all devices", least=1)
     optimizer: Optimizer = knob("adamw", "how gradients become steps")  # noqa: RUF009 — as the others
     learning_rate: float = knob(1e-3, "the optimizer's largest step", least=0)
     schedule: Schedule = knob("cosine", "how the learning rate goes")  # noqa: RUF009 — as the others
@@ -81,8 +101,9 @@ class Recipe:
     train_images: int = knob(
         0, "images of the training split at most, its first; 0 for all", least=0
     )
+    validation: Validation = knob("held-out", "what validates each epoch")  # noqa: RUF009 — as the others
     validation_fraction: float = knob(
-        0.1, "share of the training images held out to choose the best epoch", least=0.001, most=0.9
+        0.1, "share of the training examples that is held out", least=0.001, most=0.9
     )
     keep: Keep = knob("best", "the epoch whose weights are kept")  # noqa: RUF009 — as the others
     patience: int = knob(
@@ -90,6 +111,8 @@ class Recipe:
         "epochs without a better validation loss after which a run that keeps the best stops",
         least=1,
     )
+    precision: Precision = knob("float32", "in what it computes")  # noqa: RUF009 — as the others
+    strategy: Strategy = knob("one-device", "where it computes")  # noqa: RUF009 — as the others
     seed: int = knob(1, "of weights, split, order and augmentation", least=0, most=2**31 - 1)
 
     flip: float = knob(
@@ -166,6 +189,7 @@ class Knob:
 
     name: str
     type: type[int | float | str]
+    default: KnobValue
     help: str
     group: str
     choices: tuple[str, ...] = ()
@@ -205,5 +229,6 @@ def knobs(recipe: type[Recipe]) -> tuple[Knob, ...]:
             continue
         kind = types[entry.name]
         choices = get_args(kind) if get_origin(kind) is Literal else ()
-        found.append(Knob(entry.name, str if choices else kind, choices=choices, **entry.metadata))
+        kind = str if choices else kind
+        found.append(Knob(entry.name, kind, choices=choices, **entry.metadata))
     return tuple(found)

@@ -11,21 +11,20 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
-from numpy.typing import NDArray
 
-from service.manifest import ImageInput, Manifest
-from training import catalogue, figures, goldens, pipeline, signatures
+from service.manifest import Manifest
+from training import catalogue, checkpoint, devices, figures, signatures
 from training.checkpoint import History
-from training.datasets import Dataset
-from training.errors import ExportError
+from training.errors import ExportError, UsageError
 from training.export import export
-from training.fitting import fit
+from training.fitting import EVENTS, fit
 from training.provenance import provenance
 from training.recipe import Recipe
+from training.tasks import Serving, Task
 
 logger = logging.getLogger(__name__)
 
@@ -52,51 +51,54 @@ def run(
 ) -> Result:
     """Train a recipe and export what came of it.
 
-    While it runs, its state after each epoch stands in `runs_dir/<name>/checkpoint.npz`; with
+    While it runs, its state after each epoch and its event log stand in `runs_dir/<name>`; with
     `resume` it goes on from there, else it starts anew.
 
     Raises:
+        UsageError: the architecture cannot take the data set's examples, or the state is of
+            another run.
         DatasetError: the data set is missing or broken.
-        TrainingFailed: the loss is no finite number any more.
+        TrainingFailed: the loss is no finite number any more, or the state cannot be written.
         ExportError: a folder cannot be written, which is found before training, or the model
             could not be exported.
 
-    Whatever fails or interrupts a run, nothing half-made is left in `models_dir` or `runs_dir`.
+    Whatever fails or interrupts a run, nothing half-made is left in `models_dir`, and in
+    `runs_dir` what `resume` goes on from.
     """
     _try_to_write(models_dir)  # found out now, not after minutes of training
     workplace = _hidden_folder(runs_dir, ".run-")
-    checkpoint = runs_dir / recipe.name / "checkpoint.npz"
-    if not resume:
-        checkpoint.unlink(missing_ok=True)
     try:
-        result = _run(recipe, workplace, checkpoint, models_dir=models_dir, verbose=verbose)
-        checkpoint.unlink(missing_ok=True)
-        return result
+        return _run(recipe, workplace, models_dir=models_dir, resume=resume, verbose=verbose)
     finally:
         shutil.rmtree(workplace, ignore_errors=True)
 
 
 def _run(
-    recipe: Recipe, workplace: Path, checkpoint: Path, *, models_dir: Path, verbose: bool
+    recipe: Recipe, workplace: Path, *, models_dir: Path, resume: bool, verbose: bool
 ) -> Result:
     started = time.monotonic()
+    runs = workplace.parent / recipe.name
     keras.utils.set_random_seed(recipe.seed)
-    dataset: Dataset = catalogue.get("dataset", recipe.dataset)()
-    model = _build(recipe, dataset)
-    history = fit(model, recipe, dataset, checkpoint=checkpoint, verbose=verbose)
-    probabilities = predict(model, dataset.test.images)
-    metrics = measure(probabilities, dataset.test.labels)
-    metrics["validation_accuracy"] = round(history["val_accuracy"][_kept(recipe, history)], 6)
-    minutes = round((time.monotonic() - started) / 60, 2)
-    logger.info("test accuracy %.2f %% in %.1f min", 100 * metrics["test_accuracy"], minutes)
+    dataset = catalogue.get("dataset", recipe.dataset)()
+    task: Task = catalogue.get("task", recipe.task)(recipe, dataset, **recipe.task_arguments)
+    with devices.scope(recipe.strategy):
+        with devices.computing(recipe.precision):
+            model = _build(task, recipe)
+        devices.end_in_float32(model)
+        history = fit(model, recipe, task, folder=runs, resume=resume, verbose=verbose)
+    # anew, in float32 on one device: the optimizer's state, thrice the weights, stays here
+    trained = _build(task, recipe)
+    trained.set_weights(model.get_weights())
 
     folder = workplace / recipe.name
     folder.mkdir()
+    metrics = {**task.evaluate(trained, folder), **_validated(recipe, history)}
+    minutes = round((time.monotonic() - started) / 60, 2)
+    logger.info("%s in %.1f min", ", ".join(f"{k} {v:g}" for k, v in metrics.items()), minutes)
+    _draw_curves(folder, recipe, history)
     _write_history(folder / "history.csv", history)
-    _draw(folder, recipe, dataset, history, probabilities)
-    exported = _export(model, recipe, dataset, metrics, models_dir)
+    exported = _export(trained, recipe, task.serving(trained), metrics, models_dir)
     _write_settings(folder / "settings.json", recipe, dataset, metrics, minutes)
-    runs = workplace.parent / recipe.name
     return Result(exported, _file_away(folder, runs, exported.name), metrics)
 
 
@@ -123,19 +125,14 @@ def _hidden_folder(parent: Path, prefix: str) -> Path:
         ) from error
 
 
-def predict(model: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Probabilities float32 (N, K) for images uint8 (N, H, W, C), by a model that gives logits."""
-    logits = model.predict(pipeline.image_batches(images), verbose=0)
-    probabilities: NDArray[np.float32] = tf.nn.softmax(logits).numpy()
-    return probabilities
-
-
-def measure(probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -> dict[str, float]:
-    """Accuracy (0–1) and mean cross-entropy (nats) on the test images, (N, K) against (N,)."""
-    right = probabilities[np.arange(len(truth)), truth]
-    accuracy = float(np.mean(probabilities.argmax(axis=1) == truth))
-    loss = float(np.mean(-np.log(np.maximum(right, 1e-12))))
-    return {"test_accuracy": round(accuracy, 6), "test_loss": round(loss, 6)}
+def _build(task: Task, recipe: Recipe) -> keras.Model:
+    try:
+        return task.build()
+    except ValueError as error:  # an architecture's own checks, or Keras' of its shapes
+        reason = str(error).strip().partition("\n")[0]
+        raise UsageError(
+            f"the architecture {recipe.architecture} cannot be built for {recipe.dataset}: {reason}"
+        ) from error
 
 
 def _kept(recipe: Recipe, history: History) -> int:
@@ -145,69 +142,53 @@ def _kept(recipe: Recipe, history: History) -> int:
     return int(np.argmin(history["val_loss"]))
 
 
-def _build(recipe: Recipe, dataset: Dataset) -> keras.Model:
-    build = catalogue.get("architecture", recipe.architecture)
-    return build(dataset.image_shape, len(dataset.labels), **recipe.arguments)
+def _validated(recipe: Recipe, history: History) -> dict[str, float]:
+    """The metrics on the examples held out, by the weights kept; the test set is no validation."""
+    if recipe.validation == "test":
+        return {}
+    kept = _kept(recipe, history)
+    names = (name for name in history if name.startswith("val_") and name != "val_loss")
+    return {
+        f"validation_{name.removeprefix('val_')}": round(history[name][kept], 6) for name in names
+    }
 
 
 def _export(
     model: keras.Model,
     recipe: Recipe,
-    dataset: Dataset,
+    serving: Serving,
     metrics: Mapping[str, float],
     models_dir: Path,
 ) -> Path:
-    trained = _build(recipe, dataset)  # anew: the optimizer's state, thrice the weights, stays here
-    trained.set_weights(model.get_weights())
-    height, width, channels = dataset.image_shape
-    image = ImageInput.model_validate(
-        {
-            "height": height,
-            "width": width,
-            "channels": channels,
-            "fit": recipe.fit,
-            "resample": recipe.resample,
-        }
-    )
-    classify = signatures.classify(trained, image)
-    inputs = {"images": goldens.made(height, width, channels)}
+    served = serving.signatures
     manifest = Manifest(
         description=recipe.description,
-        signatures={"classify": signatures.classify_promise(image, len(dataset.labels))},
-        image=image,
-        labels=dataset.labels,
+        signatures={name: each.promise for name, each in served.items()},
+        image=serving.image,
+        labels=serving.labels,
         metrics=dict(metrics),
         provenance=provenance({"recipe": recipe.name, **recipe.settings()}),
         license=recipe.license,
     )
     return export(
-        trained,
-        {"classify": classify},
+        model,
+        {name: each.function for name, each in served.items()},
         manifest,
-        {"classify": (inputs, signatures.live(classify, inputs))},
+        {
+            name: (each.inputs, signatures.live(each.function, each.inputs))
+            for name, each in served.items()
+        },
         name=recipe.name,
         models_dir=models_dir,
     )
 
 
-def _draw(
-    folder: Path,
-    recipe: Recipe,
-    dataset: Dataset,
-    history: History,
-    probabilities: NDArray[np.float32],
-) -> None:
+def _draw_curves(folder: Path, recipe: Recipe, history: History) -> None:
     title = f"{recipe.name}, seed {recipe.seed}"
-    for what in ("loss", "accuracy"):
+    for what in [name for name in history if f"val_{name}" in history]:
         curves = history[what], history[f"val_{what}"]
         path = folder / f"{what}.png"
         figures.save_curves(path, *curves, kept=_kept(recipe, history), what=what, title=title)
-    truth = dataset.test.labels
-    guesses = probabilities.argmax(axis=1)
-    figures.save_confusion(folder / "confusion.png", truth, guesses, dataset.labels)
-    figures.save_mistakes(
-        folder / "mistakes.png", dataset.test.images, truth, probabilities, dataset.labels
-    )
 
 
 def _write_history(path: Path, history: History) -> None:
@@ -219,28 +200,36 @@ def _write_history(path: Path, history: History) -> None:
 
 
 def _write_settings(
-    path: Path, recipe: Recipe, dataset: Dataset, metrics: Mapping[str, float], minutes: float
+    path: Path, recipe: Recipe, dataset: Any, metrics: Mapping[str, float], minutes: float
 ) -> None:
     log = {
         "recipe": recipe.name,
+        "task": recipe.task,
+        "task_arguments": dict(recipe.task_arguments),
         "dataset": recipe.dataset,
         "architecture": recipe.architecture,
         "arguments": dict(recipe.arguments),
         "knobs": recipe.settings(),
-        "images": {"train": len(dataset.train), "test": len(dataset.test)},
+        "examples": {"train": len(dataset.train), "test": len(dataset.test)},
         "metrics": dict(metrics),
         "minutes": minutes,
         "made_by": provenance({}),
     }
-    path.write_text(json.dumps(log, indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(log, indent=2, default=str) + "\n", encoding="utf-8")
 
 
 def _file_away(folder: Path, runs: Path, version: str) -> Path:
-    """Move a run beside its export's version; a run of an export that is gone moves aside."""
+    """Move a run beside its export's version; a run of an export that is gone moves aside.
+
+    What it needed to go on from is not needed any more; its event log moves along.
+    """
     runs.mkdir(parents=True, exist_ok=True)
     target = runs / version
     if target.exists():
         earlier = len(list(runs.glob(f"{version}.*"))) + 1
         target.rename(runs / f"{version}.{earlier}")
+    if (runs / EVENTS).exists():
+        (runs / EVENTS).rename(folder / EVENTS)
     folder.rename(target)
+    (runs / checkpoint.FILE).unlink(missing_ok=True)
     return target

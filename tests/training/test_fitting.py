@@ -11,8 +11,8 @@ import pytest
 from training.datasets import Dataset, Split
 from training.errors import TrainingFailed
 from training.fitting import fit
-from training.pipeline import evaluation_batches, split_validation
 from training.recipe import KnobValue, Recipe
+from training.tasks.classification import Classification
 
 RECIPE = Recipe(
     name="tiny", description="", dataset="mnist", architecture="mlp", validation_fraction=0.25
@@ -37,24 +37,17 @@ def _model() -> keras.Model:
 
 
 def _fitted(folder: Path, **knobs: KnobValue) -> tuple[keras.Model, dict[str, list[float]]]:
-    model = _model()
-    path = folder / "checkpoint.npz"
-    path.unlink(missing_ok=True)
-    recipe = RECIPE.override(**knobs)
-    history = fit(model, recipe, _dataset(), checkpoint=path, verbose=False)
-    return model, history
+    model, recipe = _model(), RECIPE.override(**knobs)
+    task = Classification(recipe, _dataset())
+    return model, fit(model, recipe, task, folder=folder, verbose=False)
 
 
 @pytest.mark.parametrize("averaging", [0.0, 0.9])
 def test_the_weights_of_the_best_epoch_are_kept(tmp_path: Path, averaging: float) -> None:
-    recipe = RECIPE.override(
-        epochs=6, batch_size=16, learning_rate=0.8, schedule="constant", averaging=averaging
-    )
-    model = _model()
-    path = tmp_path / "checkpoint.npz"
-    history = fit(model, recipe, _dataset(), checkpoint=path, verbose=False)
-    _, validation = split_validation(_dataset().train, 0.25, recipe.seed)
-    loss, _ = model.evaluate(evaluation_batches(validation, 3), verbose=0)
+    knobs: dict[str, KnobValue] = {"epochs": 6, "batch_size": 16, "learning_rate": 0.8}
+    model, history = _fitted(tmp_path, **knobs, schedule="constant", averaging=averaging)
+    batches = Classification(RECIPE, _dataset()).validation_batches()
+    loss, _ = model.evaluate(batches, verbose=0)
     assert loss == pytest.approx(min(history["val_loss"]), rel=1e-4)
 
 
@@ -65,7 +58,7 @@ def test_it_learns_and_repeats_itself(tmp_path: Path) -> None:
         "learning_rate": 0.05,
         "shift": 0.5,
     }
-    first, again = (_fitted(tmp_path, **knobs) for _ in range(2))
+    first, again = (_fitted(tmp_path / name, **knobs) for name in "ab")
     assert first[1]["val_accuracy"][-1] > 0.9
     for one, other in zip(first[0].get_weights(), again[0].get_weights(), strict=True):
         assert np.allclose(one, other, atol=1e-5)
