@@ -39,7 +39,9 @@ def scaled_dot_product_attention(
     similarities = ops.cast(ops.einsum("btnd,bsnd->bnts", query, key), "float32")
     if mask is not None:
         similarities = ops.where(mask, similarities, _EXCLUDED)
-    scores = ops.softmax(similarities, axis=-1)
+    # a single key takes everything, and Keras warns of a softmax over one
+    single = similarities.shape[-1] == 1
+    scores = ops.ones_like(similarities) if single else ops.softmax(similarities, axis=-1)
     if mask is not None:
         scores = ops.where(mask, scores, 0.0)
     scores = ops.cast(scores, value.dtype)
