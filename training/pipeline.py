@@ -32,9 +32,12 @@ EVALUATION_BATCH_SIZE = 500
 def training_and_validation(train: Arrays, test: Arrays, recipe: Recipe) -> tuple[Arrays, Arrays]:
     """What a run learns from, and what it is validated with: as the recipe's `validation` says.
 
+    Both come from the first `train_images` of the training examples, where that is not 0.
+
     Raises:
         DatasetError: one of the two would be empty.
     """
+    train = tuple(rows[: recipe.train_images or None] for rows in train)
     if recipe.validation == "test":
         return train, test
     return split_validation(train, recipe.validation_fraction, recipe.seed)

@@ -53,7 +53,17 @@ def test_validation_is_held_out_or_the_test_set_as_the_recipe_says() -> None:
     learnt, validation = training_and_validation(train, test, recipe)
     assert (len(learnt[0]), len(validation[0])) == (45, 5)
     learnt, validation = training_and_validation(train, test, recipe.override(validation="test"))
-    assert learnt is train
+    assert all(np.array_equal(*rows) for rows in zip(learnt, train, strict=True))
+    assert validation is test
+
+
+def test_a_run_may_learn_from_the_first_images_alone() -> None:
+    recipe = Recipe(name="a", description="", dataset="mnist", architecture="mlp", train_images=20)
+    train, test = _examples(50), _examples(10)
+    learnt, validation = training_and_validation(train, test, recipe)
+    assert (len(learnt[0]), len(validation[0])) == (18, 2)
+    learnt, validation = training_and_validation(train, test, recipe.override(validation="test"))
+    assert np.array_equal(learnt[1], train[1][:20])
     assert validation is test
 
 
