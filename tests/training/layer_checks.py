@@ -89,8 +89,8 @@ def _check_file(layer: keras.Layer, inputs: Arrays, outputs: Any) -> None:
         path = Path(folder) / "model.keras"
         _model(layer, inputs).save(path)
         _assert_close(keras.models.load_model(path)(list(inputs)), outputs)
-        with _unregistered(registered):
-            again = keras.models.load_model(path, custom_objects={registered: cls})
+        with unregistered(cls) as custom_objects:
+            again = keras.models.load_model(path, custom_objects=custom_objects)
         _assert_close(again(list(inputs)), outputs)
 
 
@@ -164,11 +164,16 @@ def _policy(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def _unregistered(name: str) -> Iterator[None]:
-    """As in a process that has not imported the layer."""
+def unregistered(*classes: type) -> Iterator[dict[str, type]]:
+    """Classes as in a process that never registered them, and the `custom_objects` that name them.
+
+    Keras looks them up by the name in the file, which has the package: `lutrin>Dense`.
+    """
     registry = keras.saving.get_custom_objects()
-    cls = registry.pop(name)
+    names = {keras.saving.get_registered_name(cls): cls for cls in classes}
+    for name in names:
+        del registry[name]
     try:
-        yield
+        yield names
     finally:
-        registry[name] = cls
+        registry.update(names)

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 
+from tests.training.layer_checks import unregistered
 from training.constraints import L1Ball, L2Ball
 from training.layers.dense import Dense
 
@@ -100,8 +101,10 @@ def test_trained_weights_stay_in_the_ball_and_a_saved_model_keeps_it(
     assert norms == pytest.approx(0.7, rel=1e-4)
 
     model.save(tmp_path / "model.keras")
-    for names in (None, {"Dense": Dense, ball.__name__: ball}):
-        again = keras.models.load_model(tmp_path / "model.keras", custom_objects=names)
+    by_name = keras.models.load_model(tmp_path / "model.keras")
+    with unregistered(Dense, ball) as custom_objects:
+        named = keras.models.load_model(tmp_path / "model.keras", custom_objects=custom_objects)
+    for again in (by_name, named):
         assert again.layers[-1].kernel_constraint.get_config() == {"radius": 0.7, "axis": [0]}
 
 

@@ -21,7 +21,7 @@ class Dense(keras.layers.Layer):
         activation: φ, by its Keras name or as a function; None for the identity.
         use_bias: False leaves b out.
         kernel_initializer, bias_initializer: how W and b begin, by name or as Keras objects.
-        kernel_regularizer: a penalty on W that the training loss is added.
+        kernel_regularizer: a penalty on W, added to the training loss.
         kernel_constraint: what W is projected by after every step.
         kwargs: `name`, `dtype` and what else any Keras layer takes.
 
