@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 
@@ -24,6 +25,17 @@ def test_any_image_shape_and_class_count(shape: tuple[int, int, int]) -> None:
     logits = np.asarray(model(np.full((2, *shape), 255, np.float32)))
     assert logits.shape == (2, 3)
     assert np.isfinite(logits).all()
+
+
+def test_in_mixed_bfloat16_the_logits_are_float32() -> None:
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = regularized_mlp.build((4, 4, 1), 3, hidden_dims=(6,))
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert model.get_layer("hidden_1").compute_dtype == "bfloat16"
+    assert model.output.dtype == "float32"
 
 
 def test_each_dense_layer_gets_its_penalty_and_its_ball() -> None:

@@ -85,6 +85,7 @@ def build(
         num_classes,
         kernel_regularizer=regularizers[-1],
         kernel_constraint=constraints[-1],
+        dtype="float32",  # under mixed_bfloat16 too: the loss is taken of these
         name="logits",
     )(x)  # (B, K)
 
