@@ -35,6 +35,21 @@ def check_classifier(model: keras.Model) -> None:
     _check_step(model, tf.constant(images), tf.constant(labels))
 
 
+def check_mixed_precision(make: Callable[[], keras.Model]) -> None:
+    """Check that logits and weights stay float32 where layers compute in bfloat16."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = make()
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert any(layer.compute_dtype == "bfloat16" for layer in model.layers)
+    assert {weight.dtype for weight in model.weights} == {"float32"}
+    logits = model(np.full((2, *model.input_shape[1:]), 255, np.float32))
+    assert keras.backend.standardize_dtype(logits.dtype) == "float32"
+    assert np.isfinite(np.asarray(logits)).all()
+
+
 def _check_step(model: keras.Model, images: Any, labels: Any) -> None:
     loss_of = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     weights = [weight.value for weight in model.trainable_weights]

@@ -7,7 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.training.architecture_checks import check_classifier, parameters
+from tests.training.architecture_checks import (
+    check_classifier,
+    check_mixed_precision,
+    parameters,
+)
 from training.architectures import alexnet
 
 TINY: dict[str, Any] = {
@@ -51,6 +55,10 @@ def test_units_are_dropped_while_training_alone() -> None:
     images = np.random.default_rng(0).integers(0, 256, (2, 19, 19, 1)).astype(np.float32)
     np.testing.assert_array_equal(model(images), model(images))
     assert np.any(np.asarray(model(images, training=True)) != np.asarray(model(images)))
+
+
+def test_logits_stay_exact_in_mixed_precision() -> None:
+    check_mixed_precision(lambda: alexnet.build((19, 19, 1), 3, **TINY))
 
 
 @pytest.mark.parametrize(

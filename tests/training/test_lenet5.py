@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.training.architecture_checks import check_classifier
+from tests.training.architecture_checks import check_classifier, check_mixed_precision
 from training.architectures import lenet5
 
 
@@ -44,6 +44,11 @@ def test_any_image_shape_and_class_count(
     shape: tuple[int, int, int], arguments: dict[str, Any]
 ) -> None:
     check_classifier(lenet5.build(shape, 3, **arguments))
+
+
+@pytest.mark.parametrize("original", [False, True])
+def test_logits_stay_exact_in_mixed_precision(original: bool) -> None:
+    check_mixed_precision(lambda: lenet5.build((12, 12, 1), 10, original=original))
 
 
 def test_too_small_an_image_is_refused() -> None:

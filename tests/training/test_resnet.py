@@ -8,7 +8,11 @@ import keras
 import numpy as np
 import pytest
 
-from tests.training.architecture_checks import check_classifier, parameters
+from tests.training.architecture_checks import (
+    check_classifier,
+    check_mixed_precision,
+    parameters,
+)
 from training.architectures import resnet
 
 TINY: dict[str, Any] = {"depths": (1, 2), "width": 2}
@@ -93,6 +97,10 @@ def _weight(random: np.random.Generator, weight: Any) -> Any:
 def test_any_image_shape_and_class_count(arguments: dict[str, Any], preactivation: bool) -> None:
     shape = (9, 14, 3 if arguments.get("scaling") else 1)
     check_classifier(resnet.build(shape, 3, **TINY, **arguments, preactivation=preactivation))
+
+
+def test_logits_stay_exact_in_mixed_precision() -> None:
+    check_mixed_precision(lambda: resnet.build((8, 8, 3), 3, **TINY))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,11 @@ import keras
 import numpy as np
 import pytest
 
-from tests.training.architecture_checks import check_classifier, parameters
+from tests.training.architecture_checks import (
+    check_classifier,
+    check_mixed_precision,
+    parameters,
+)
 from training.architectures import vgg
 
 TINY: dict[str, Any] = {"depths": (1, 2), "filters": (4, 6), "dense_dims": (8,)}
@@ -56,6 +60,10 @@ def test_any_image_shape_and_class_count(shape: tuple[int, int, int], batch_norm
 
 def test_colours_scaled_as_keras_scales_them_survive_saving() -> None:
     check_classifier(vgg.build((8, 8, 3), 3, **TINY, scaling="caffe"))
+
+
+def test_logits_stay_exact_in_mixed_precision() -> None:
+    check_mixed_precision(lambda: vgg.build((8, 8, 3), 3, **TINY, batch_norm=True))
 
 
 @pytest.mark.parametrize(

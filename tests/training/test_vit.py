@@ -7,7 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.training.architecture_checks import check_classifier, parameters
+from tests.training.architecture_checks import (
+    check_classifier,
+    check_mixed_precision,
+    parameters,
+)
 from training.architectures import vit
 
 TINY: dict[str, Any] = {"hidden_dim": 8, "num_layers": 2, "num_heads": 2, "mlp_dim": 12}
@@ -45,6 +49,10 @@ def test_it_starts_without_an_opinion() -> None:
     model = vit.build((8, 8, 1), 3, patch_size=4, **TINY)
     images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 1)).astype(np.float32)
     np.testing.assert_array_equal(model(images), np.zeros((2, 3)))
+
+
+def test_logits_stay_exact_in_mixed_precision() -> None:
+    check_mixed_precision(lambda: vit.build((8, 8, 1), 3, patch_size=4, **TINY))
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,9 @@ def build(
         )
         x = layers.Dropout(dropout_rate, name=f"f{number}_dropout")(x)
     small = keras.initializers.RandomNormal(stddev=0.01)  # logits near 0: pixels are not scaled
-    logits = layers.Dense(num_classes, kernel_initializer=small, name="logits")(x)  # (B, K)
+    logits = layers.Dense(num_classes, kernel_initializer=small, dtype="float32", name="logits")(
+        x
+    )  # (B, K)
 
     # === Config ===
     return keras.Model(images, logits, name="alexnet")

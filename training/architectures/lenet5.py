@@ -129,7 +129,7 @@ def build(
     x = layers.Dense(84, activation=activation, name="f6")(x)
     if dropout_rate:
         x = layers.Dropout(dropout_rate, name="dropout_f6")(x)
-    logits = layers.Dense(num_classes, name="logits")(x)  # (B, K)
+    logits = layers.Dense(num_classes, dtype="float32", name="logits")(x)  # (B, K)
 
     # === Config ===
     return keras.Model(images, logits, name="lenet5")
@@ -153,7 +153,7 @@ def _build_original(image_shape: tuple[int, int, int], num_classes: int) -> kera
     for name, width in (("c5", 120), ("f6", 84)):
         x = layers.Dense(width, kernel_initializer="lecun_uniform", name=name)(x)
         x = ScaledTanh(name=f"{name}_squash")(x)
-    logits = RadialBasisOutput(_codes(num_classes), name="logits")(x)  # (B, K)
+    logits = RadialBasisOutput(_codes(num_classes), dtype="float32", name="logits")(x)  # (B, K)
 
     # === Config ===
     return keras.Model(images, logits, name="lenet5_1998")

@@ -143,7 +143,7 @@ def build(
     if preactivation:
         x = _rectified(x, "last", epsilon)
     x = layers.GlobalAveragePooling2D(name="pool")(x)  # 64
-    logits = layers.Dense(num_classes, name="logits")(x)  # (B, K)
+    logits = layers.Dense(num_classes, dtype="float32", name="logits")(x)  # (B, K)
 
     # === Config ===
     return keras.Model(images, logits, name="resnet")

@@ -103,7 +103,7 @@ def build(
         )
         x = _rectified(dense(x), name, batch_norm)
         x = layers.Dropout(dropout_rate, name=f"{name}_dropout")(x)
-    logits = layers.Dense(num_classes, name="logits")(x)  # (B, K)
+    logits = layers.Dense(num_classes, dtype="float32", name="logits")(x)  # (B, K)
 
     # === Config ===
     return keras.Model(images, logits, name="vgg")

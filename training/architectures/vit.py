@@ -108,7 +108,8 @@ def build(
             name=f"block_{number}",
         )(x)
     x = LayerNormalization(epsilon=EPSILON, name="norm")(x)
-    logits = layers.Dense(num_classes, kernel_initializer="zeros", name="logits")(x[:, 0])  # (B, K)
+    head = layers.Dense(num_classes, kernel_initializer="zeros", dtype="float32", name="logits")
+    logits = head(x[:, 0])  # (B, K)
 
     # === Config ===
     return keras.Model(images, logits, name="vit")
