@@ -38,27 +38,27 @@ def flops(operation: Any) -> int:
 
 def _convolution(operation: Any) -> int:
     kernel = operation.inputs[1].shape  # (h, w, C/groups, K)
-    return 2 * _size(operation.outputs[0]) * prod(kernel[:-1])
+    return 2 * _size(operation.outputs[0].shape) * _size(kernel[:-1])
 
 
 def _depthwise(operation: Any) -> int:
     kernel = operation.inputs[1].shape  # (h, w, C, M)
-    return 2 * _size(operation.outputs[0]) * prod(kernel[:2])
+    return 2 * _size(operation.outputs[0].shape) * _size(kernel[:2])
 
 
 def _transposed(operation: Any) -> int:
     _, kernel, images = operation.inputs  # the kernel is (h, w, K, C): that of the way back
-    return 2 * _size(images) * prod(kernel.shape[:-1])
+    return 2 * _size(images.shape) * _size(kernel.shape[:-1])
 
 
 def _product(operation: Any) -> int:
-    transposed = operation.get_attr("transpose_a")
-    return 2 * _size(operation.outputs[0]) * operation.inputs[0].shape[-2 if transposed else -1]
+    summed = -2 if operation.get_attr("transpose_a") else -1
+    return 2 * _size(operation.outputs[0].shape) * int(operation.inputs[0].shape[summed])
 
 
 def _batch_product(operation: Any) -> int:
-    transposed = operation.get_attr("adj_x")
-    return 2 * _size(operation.outputs[0]) * operation.inputs[0].shape[-2 if transposed else -1]
+    summed = -2 if operation.get_attr("adj_x") else -1
+    return 2 * _size(operation.outputs[0].shape) * int(operation.inputs[0].shape[summed])
 
 
 def _einsum(operation: Any) -> int:
@@ -103,8 +103,8 @@ def _types(node: Any, library: Mapping[str, Iterable[Any]]) -> set[str]:
     return {each.op for each in inside}.union(*(_types(each, library) for each in inside))
 
 
-def _size(tensor: Any) -> int:
-    return prod(tensor.shape)
+def _size(shape: Iterable[Any]) -> int:
+    return prod(int(size) for size in shape)
 
 
 _FORMULAS: Final[dict[str, Callable[[Any], int]]] = {

@@ -15,7 +15,7 @@ from training.layers.multi_head_attention import MultiHeadAttention
 from training.summary import Part, Summary, summarize, weightless
 
 
-def _of(build: Callable[..., object], shape: tuple[int, ...], *, length: int = 7) -> Summary:
+def _of(build: Callable[..., object], shape: tuple[int | None, ...], *, length: int = 7) -> Summary:
     inputs = keras.Input(shape, name="inputs")
     return summarize(keras.Model(inputs, build(inputs)), length=length)
 
