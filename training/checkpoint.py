@@ -20,7 +20,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from training.errors import ExportError, TrainingFailed, UsageError
+from training.errors import TrainingFailed, UsageError
 from training.recipe import Recipe, knobs
 
 logger = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.stopping = stopping
         self.history: History = {}
         self.epoch = 0
-        """Epochs done when the fitting starts."""
+        """Epochs done: the epoch that begins, counted from 0."""
 
     def begin(self) -> None:
         """Start anew; the state of an earlier run moves aside, nothing of it lost."""
@@ -79,7 +79,7 @@ class Checkpoint(keras.callbacks.Callback):
 
         Raises:
             UsageError: the state is of another run.
-            ExportError: the file cannot be read.
+            TrainingFailed: the file cannot be read.
         """
         if not self.path.exists():
             logger.info("there is no %s to go on from: starting at the first epoch", self.path)
@@ -89,7 +89,7 @@ class Checkpoint(keras.callbacks.Callback):
                 arrays = dict(file)
             state = json.loads(arrays.pop("state").tobytes())
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-            raise ExportError(
+            raise TrainingFailed(
                 f"{self.path} cannot be read ({error}): start anew without --resume"
             ) from error
         self._compare(state["run"])
@@ -130,7 +130,8 @@ class Checkpoint(keras.callbacks.Callback):
             TrainingFailed: it cannot be written; the one before stays.
         """
         if epoch > self.epoch:
-            self._write(epoch)
+            self.epoch = epoch
+            self._write()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Add an epoch to the history."""
@@ -138,11 +139,11 @@ class Checkpoint(keras.callbacks.Callback):
             # a measure that an older version's state lacks is unknown for its epochs
             self.history.setdefault(name, [math.nan] * epoch).append(float(value))
 
-    def _write(self, epoch: int) -> None:
+    def _write(self) -> None:
         best = getattr(self.stopping, "best_weights", None) or []
         state = {
             "run": self._run(),
-            "epoch": epoch,
+            "epoch": self.epoch,
             "history": self.history,
             "stopping": self.stopping.state() if self.stopping else None,
             "num_best": len(best),
@@ -162,7 +163,7 @@ class Checkpoint(keras.callbacks.Callback):
         except OSError as error:
             aside.unlink(missing_ok=True)
             raise TrainingFailed(
-                f"the state after epoch {epoch} cannot be written to {self.path}: "
+                f"the state after epoch {self.epoch} cannot be written to {self.path}: "
                 f"{error.strerror or error}; make room, then go on with --resume"
             ) from error
 

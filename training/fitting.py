@@ -45,9 +45,9 @@ def fit(
     goes on from a state there.
 
     Raises:
-        TrainingFailed: the loss is no finite number any more, or the state cannot be written.
+        TrainingFailed: the loss is no finite number any more, or a state cannot be written, or
+            read.
         UsageError: the state in `folder` is of another run.
-        ExportError: it cannot be read.
     """
     stopping = None
     if recipe.keep == "best":
@@ -59,11 +59,10 @@ def fit(
     else:
         state.begin()
         shutil.rmtree(folder / EVENTS, ignore_errors=True)
-    batches = task.training_batches(state.epoch)
+    batches = task.training_batches(lambda: state.epoch)
     model.steps_per_execution = _steps_per_visit(model, batches, recipe, task.steps)
     model.fit(
         batches,
-        steps_per_epoch=task.steps,
         initial_epoch=state.epoch,
         epochs=recipe.epochs,
         validation_data=task.validation_batches(),

@@ -26,6 +26,9 @@ Prepare = Callable[..., Any]
 To train, a seed int32 (2,) comes last, for what is changed at random.
 """
 
+Epoch = Callable[[], int]
+"""Tells the epoch that begins, counted from 0."""
+
 EVALUATION_BATCH_SIZE = 500
 
 
@@ -62,37 +65,36 @@ def split_validation(arrays: Arrays, fraction: float, seed: int) -> tuple[Arrays
 
 
 def training_batches(
-    arrays: Arrays,
-    prepare: Prepare,
-    *,
-    batch_size: int,
-    seed: int,
-    first_epoch: int = 0,
+    arrays: Arrays, prepare: Prepare, *, batch_size: int, seed: int, epoch: Epoch
 ) -> tf.data.Dataset:
-    """Endless shuffled batches of what `prepare` makes of rows and a seed.
+    """Shuffled batches of what `prepare` makes of rows and a seed: one epoch an iteration.
 
-    Epoch e is shuffled with the seed (`seed`, e) and step i prepared with (`seed`, i), wherever
-    and whenever they are made: a run repeats itself however many threads make it, and one that
-    starts at `first_epoch` goes on as if it had never stopped. The examples left over of each
-    epoch's last, partial batch are others every time.
+    Epoch e is shuffled with the seed (`seed`, e) and step i of the run prepared with (`seed`, i),
+    wherever and whenever they are made: a run repeats itself however many threads make it, and one
+    that goes on is as if it had never stopped. The examples left over of each epoch's last, partial
+    batch are others every time.
     """
-    count = len(arrays[0])
+    count, steps = len(arrays[0]), steps_of(arrays, batch_size)
     with tf.device("/CPU:0"):  # a GPU's memory is for the model
         tensors = [tf.constant(rows) for rows in arrays]
-
-    def read(step: tf.Tensor, indices: tf.Tensor) -> Any:
-        rows = (tf.gather(tensor, indices) for tensor in tensors)
-        return prepare(*rows, tf.stack([seed, tf.cast(step, tf.int32)]))
 
     def shuffle(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_shuffle(
             tf.range(count), tf.stack([seed, tf.cast(epoch, tf.int32)])
         )
         batches = tf.data.Dataset.from_tensor_slices(order)
-        return batches.batch(min(batch_size, count), drop_remainder=True)
+        batches = batches.batch(min(batch_size, count), drop_remainder=True)
+        return batches.enumerate(epoch * steps)
 
-    epochs = tf.data.Dataset.range(first_epoch, 2**31 - 1)
-    batches = epochs.flat_map(shuffle).enumerate(first_epoch * steps_of(arrays, batch_size))
+    def read(step: tf.Tensor, indices: tf.Tensor) -> Any:
+        rows = (tf.gather(tensor, indices) for tensor in tensors)
+        return prepare(*rows, tf.stack([seed, tf.cast(step, tf.int32)]))
+
+    # not an endless set: `fit` would take more than an epoch of it, to fill its last execution
+    begins = tf.data.Dataset.from_generator(
+        lambda: [epoch()], output_signature=tf.TensorSpec((), tf.int64)
+    )
+    batches = begins.flat_map(shuffle).apply(tf.data.experimental.assert_cardinality(steps))
     batches = batches.map(read, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return batches.prefetch(tf.data.AUTOTUNE)
 

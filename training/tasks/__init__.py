@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from service.manifest import ImageInput, Signature
 from training.export import Function
+from training.pipeline import Epoch
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,14 @@ class Serving:
     """The class names, where there are classes."""
 
 
+class Answer(Protocol):
+    """A signature of an export, from arrays of any number of rows to arrays of as many."""
+
+    def __call__(self, **inputs: NDArray[Any]) -> Mapping[str, NDArray[Any]]:
+        """The outputs by name, for inputs by name."""
+        ...
+
+
 class Task(Protocol):
     """What differs between the kinds of runs."""
 
@@ -59,8 +68,8 @@ class Task(Protocol):
         """The recipe's architecture for the data set, untrained; called again for the export."""
         ...
 
-    def training_batches(self, first_epoch: int) -> tf.data.Dataset:
-        """Endless batches as `fit` takes them, from the start of epoch `first_epoch` (from 0) on.
+    def training_batches(self, epoch: Epoch) -> tf.data.Dataset:
+        """Batches as `fit` takes them: one epoch an iteration, the one that `epoch` tells.
 
         They depend on the recipe's seed, the epoch and the step alone: `pipeline` makes such.
         """
@@ -88,4 +97,8 @@ class Task(Protocol):
 
     def serving(self, model: keras.Model) -> Serving:
         """How `model`, which is the trained one in float32, is served."""
+        ...
+
+    def remeasure(self, answers: Mapping[str, Answer]) -> dict[str, float]:
+        """Measure the signatures of an export as `evaluate` measures a model: the same measures."""
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from training import catalogue, figures, goldens, pipeline, signatures
 from training.augmentation import Augmentation
 from training.datasets import Dataset
 from training.recipe import Recipe
-from training.tasks import Served, Serving, Task
+from training.tasks import Answer, Served, Serving, Task
 
 
 class Classification:
@@ -44,14 +44,14 @@ class Classification:
         shape, num_classes = self.dataset.image_shape, len(self.dataset.labels)
         return build(shape, num_classes, **self.recipe.arguments)
 
-    def training_batches(self, first_epoch: int) -> tf.data.Dataset:
+    def training_batches(self, epoch: pipeline.Epoch) -> tf.data.Dataset:
         """Batches of (images float32 (B, H, W, C), augmented; labels float32 (B, K), one-hot)."""
         return pipeline.training_batches(
             self.train,
             self._augmented,
             batch_size=self.recipe.batch_size,
             seed=self.recipe.seed,
-            first_epoch=first_epoch,
+            epoch=epoch,
         )
 
     def validation_batches(self) -> tf.data.Dataset:
@@ -78,6 +78,11 @@ class Classification:
             folder / "mistakes.png", test.images, test.labels, probabilities, labels
         )
         return measure(probabilities, test.labels)
+
+    def remeasure(self, answers: Mapping[str, Answer]) -> dict[str, float]:
+        """The same of an export's `classify`."""
+        test = self.dataset.test
+        return measure(answers["classify"](images=test.images)["probabilities"], test.labels)
 
     def serving(self, model: keras.Model) -> Serving:
         """One signature, `classify`, for pictures made to fit as the recipe says."""
