@@ -5,6 +5,9 @@ Recognition" (arXiv:1409.1556), who did not train on MNIST, with distorted image
 Steinkraus and Platt, 2003, "Best Practices for Convolutional Neural Networks Applied to Visual
 Document Analysis" (99.6 %).
 
+Measured on the test set: 99.65 % (seed 1), in 31 minutes on 2 cores of an AMD EPYC that other work
+shared.
+
     python -m training train mnist-vgg
 
 Meant for MNIST's own digits. For digits as people draw and photograph them, take `mnist-lenet5`.
