@@ -1,0 +1,31 @@
+"""Fashion-MNIST through a code of 128 numbers, by a small convolutional autoencoder.
+
+Each level goes down and up in its own way: 28 ↔ 14 by max pooling and transposed convolution, 14 ↔
+7 by averages and repeated pixels, 7 ↔ 4 by max pooling and max-unpooling. Beside the code of 4×4×8,
+the 512 places of the maxima pooled last reach the decoder. Huber's loss counts errors of more than
+a tenth of white by their size, not its square: a few bright edges do not outweigh the cloth.
+
+    python -m training train fashion-mnist-autoencoder
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from training.recipe import Recipe
+
+RECIPE: Final = Recipe(
+    name="fashion-mnist-autoencoder",
+    description="Restores small grey pictures of clothes (Fashion-MNIST) from 128 numbers.",
+    dataset="fashion_mnist",
+    architecture="autoencoder",
+    arguments={
+        "levels": ((8, "max", "transposed"), (16, "average", "nearest"), (32, "max", "max"))
+    },
+    task="reconstruction",
+    task_arguments={"threshold": 0.1},
+    epochs=3,
+    batch_size=64,
+    learning_rate=5e-3,
+    validation_fraction=0.02,
+)
