@@ -14,10 +14,10 @@ from typing import Any, Final
 from training.recipe import Recipe
 
 SMALL: Final[dict[str, Any]] = {
-    "filters": (64, 128, 192, 192, 128),
+    "filters": (32, 64, 96, 96, 64),
     "stem_size": 5,
     "stem_strides": 1,
-    "dense_dims": (384, 384),
+    "dense_dims": (192, 192),
     "towers": 2,
 }
 
@@ -27,7 +27,7 @@ RECIPE: Final = Recipe(
     dataset="cifar10",
     architecture="alexnet",
     arguments=SMALL,
-    epochs=40,
+    epochs=12,
     batch_size=128,
     learning_rate=1e-3,
     weight_decay=1e-2,
