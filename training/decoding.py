@@ -1,9 +1,9 @@
 """From a decoder's logits to sequences: greedy search and beam search.
 
 Both write token by token behind a start, and what they write is valid: tokens, then END and padding
-alone; neither START nor padding is ever chosen for a token. Their loops are unrolled, so that they
-can stand in an exported graph, and every step computes the whole beginning anew: for short
-sequences, that costs less than it would to keep what each layer made of it.
+alone; neither START nor padding is ever chosen for a token. They are loops of the graph, so that
+they can stand in an export, and end as soon as every sequence has. Every step computes the whole
+beginning anew: for short sequences, that costs less than it would to keep what each layer made.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from training.vocabulary import END_ID, PADDING_ID, START_ID
 
-Scorer = Callable[[Any], Any]
-"""Tokens int32 (R, t), beginning with START → logits (R, V) of the token behind them."""
+Scorer = Callable[[Any, Any], Any]
+"""Tokens int32 (R, L), START and t others, then padding; t → logits (R, V) of the next."""
 
 _IMPOSSIBLE: Final = -1e9
 """The log-probability of what must not be, where -∞ would make NaN of a difference."""
@@ -35,17 +35,26 @@ def greedy(score: Scorer, batch_size: Any, max_length: int) -> tuple[Any, Any]:
     Returns:
         Tokens int32 (B, L), and the log-probability of each row, float32 (B,), in nats.
     """
-    tokens = ops.full((batch_size, 1), START_ID, dtype="int32")
-    total = ops.zeros((batch_size,), dtype="float32")
-    finished = ops.zeros((batch_size,), dtype="bool")
-    for _ in range(max_length):
-        log_probabilities = _log_probabilities(score(tokens))  # (B, V)
+
+    def write(step: Any, tokens: Any, total: Any, finished: Any) -> tuple[Any, ...]:
+        log_probabilities = _log_probabilities(score(tokens[:, :-1], step))  # (B, V)
         token = ops.cast(ops.argmax(log_probabilities, axis=-1), "int32")
-        likelihood = ops.max(log_probabilities, axis=-1)
-        total = total + ops.where(finished, 0.0, likelihood)
+        total = total + ops.where(finished, 0.0, ops.max(log_probabilities, axis=-1))
         token = ops.where(finished, PADDING_ID, token)
         finished = ops.logical_or(finished, ops.equal(token, END_ID))
-        tokens = ops.concatenate([tokens, token[:, None]], axis=1)  # (B, t + 1)
+        return step + 1, _put(tokens, token, step + 1), total, finished
+
+    _, tokens, total, _ = ops.while_loop(
+        lambda step, tokens, total, finished: ops.logical_not(ops.all(finished)),
+        write,
+        (
+            ops.zeros((), dtype="int32"),
+            _begun((batch_size,), max_length),  # (B, 1 + L)
+            ops.zeros((batch_size,), dtype="float32"),
+            ops.zeros((batch_size,), dtype="bool"),
+        ),
+        maximum_iterations=max_length,
+    )
     return tokens[:, 1:], total
 
 
@@ -83,32 +92,58 @@ def beam(
     """
     if num_beams < 1:
         raise ValueError(f"num_beams must be at least 1; received {num_beams}")
-    tokens = ops.full((batch_size, num_beams, 1), START_ID, dtype="int32")
-    # all begin alike: the first alone may go on, or the K best would be one sequence K times
-    first = np.where(np.arange(num_beams) == 0, 0, _IMPOSSIBLE).astype(np.float32)
-    total = ops.zeros((batch_size, 1), dtype="float32") + first  # (B, K)
-    finished = ops.zeros((batch_size, num_beams), dtype="bool")
-    length = ops.zeros((batch_size, num_beams), dtype="float32")
-    ranks = total
-    for step in range(1, max_length + 1):
-        logits = score(ops.reshape(tokens, (-1, step)))  # (B·K, V)
+    size = (batch_size, num_beams)
+
+    def write(step: Any, tokens: Any, total: Any, length: Any, _ranks: Any) -> tuple[Any, ...]:
+        logits = score(ops.reshape(tokens[..., :-1], (-1, max_length)), step)  # (B·K, V)
         num_tokens = logits.shape[-1]
-        log_probabilities = ops.reshape(_log_probabilities(logits), (-1, num_beams, num_tokens))
-        log_probabilities = ops.where(
-            finished[..., None], _padding_alone(num_tokens), log_probabilities
-        )
-        totals = total[..., None] + log_probabilities  # (B, K, V)
+        next_ones = ops.reshape(_log_probabilities(logits), (-1, num_beams, num_tokens))
+        finished = _finished(tokens)
+        next_ones = ops.where(finished[..., None], _padding_alone(num_tokens), next_ones)
+        totals = total[..., None] + next_ones  # (B, K, V)
         lengths = length + ops.where(finished, 0.0, 1.0)
-        ranked = totals / _penalty(lengths, length_penalty)[..., None]
+        ranked = totals / ops.power((5.0 + lengths) / 6.0, length_penalty)[..., None]
         ranks, best = ops.top_k(ops.reshape(ranked, (-1, num_beams * num_tokens)), num_beams)
         best = ops.cast(best, "int32")  # (B, K), of K·V
-        parent, token = best // num_tokens, best % num_tokens
-        total = ops.take_along_axis(ops.reshape(totals, (-1, num_beams * num_tokens)), best, axis=1)
-        length = ops.take_along_axis(lengths, parent, axis=1)
-        tokens = ops.take_along_axis(tokens, parent[..., None], axis=1)
-        tokens = ops.concatenate([tokens, token[..., None]], axis=2)  # (B, K, t + 1)
-        finished = ops.any(ops.equal(tokens, END_ID), axis=2)
+        parent = best // num_tokens
+        tokens = ops.take_along_axis(tokens, parent[..., None], axis=1)  # (B, K, 1 + L)
+        totals = ops.reshape(totals, (-1, num_beams * num_tokens))
+        return (
+            step + 1,
+            _put(tokens, best % num_tokens, step + 1),
+            ops.take_along_axis(totals, best, axis=1),
+            ops.take_along_axis(lengths, parent, axis=1),
+            ranks,
+        )
+
+    # all begin alike: the first alone may go on, or the K best would be one sequence K times
+    first = np.where(np.arange(num_beams) == 0, 0, _IMPOSSIBLE).astype(np.float32)
+    zeros = ops.zeros(size, dtype="float32")
+    _, tokens, _, _, ranks = ops.while_loop(
+        lambda step, tokens, *_: ops.logical_not(ops.all(_finished(tokens))),
+        write,
+        (ops.zeros((), dtype="int32"), _begun(size, max_length), zeros + first, zeros, zeros),
+        maximum_iterations=max_length,
+    )
     return tokens[:, :, 1:], ranks
+
+
+def _begun(size: tuple[Any, ...], max_length: int) -> Any:
+    """START, then padding, int32 (…, 1 + L)."""
+    row = np.full(1 + max_length, PADDING_ID, np.int32)
+    row[0] = START_ID
+    return ops.zeros((*size, 1), dtype="int32") + row
+
+
+def _put(tokens: Any, token: Any, position: Any) -> Any:
+    """The tokens (…, 1 + L) with one more in its position."""
+    here = ops.equal(ops.arange(tokens.shape[-1]), position)
+    return ops.where(here, token[..., None], tokens)
+
+
+def _finished(tokens: Any) -> Any:
+    """Which sequences have ended, bool (B, K)."""
+    return ops.any(ops.equal(tokens, END_ID), axis=-1)
 
 
 def _log_probabilities(logits: Any) -> Any:
@@ -123,7 +158,3 @@ def _padding_alone(num_tokens: int) -> NDArray[np.float32]:
     alone = np.full(num_tokens, _IMPOSSIBLE, np.float32)
     alone[PADDING_ID] = 0
     return alone
-
-
-def _penalty(length: Any, alpha: float) -> Any:
-    return ops.power((5.0 + length) / 6.0, alpha)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import keras
 from keras import ops
 
 from training import decoding
 from training.decoding import Scorer
+
+MEMORY: Final = "memory"
+"""The layer that gives the encoder's output."""
 
 
 class Transducer:
@@ -22,10 +25,12 @@ class Transducer:
 
     def __init__(self, model: keras.Model, max_length: int) -> None:
         self.max_length = max_length
-        source, target = model.inputs
-        memory = model.get_layer("memory").output
+        # the same layers called once more, for Keras leaves a model that it parts unfit for saving
+        twin = keras.models.clone_model(model, clone_function=_same)
+        source, target = twin.inputs
+        memory = twin.get_layer(MEMORY).output
         self._encoder = keras.Model(source, memory)
-        self._decoder = keras.Model([source, memory, target], model.outputs[0])
+        self._decoder = keras.Model([source, memory, target], twin.outputs[0])
 
     def greedy(self, source: Any) -> tuple[Any, Any]:
         """Source int32 (B, S) → tokens int32 (B, L), log-probabilities float32 (B,)."""
@@ -46,4 +51,14 @@ class Transducer:
     def _scorer(self, source: Any, num_beams: int = 1) -> Scorer:
         memory = self._encoder(source, training=False)  # (B, S, D)
         sources, memories = (ops.repeat(each, num_beams, axis=0) for each in (source, memory))
-        return lambda tokens: self._decoder([sources, memories, tokens], training=False)[:, -1]
+
+        def score(tokens: Any, step: Any) -> Any:
+            logits = self._decoder([sources, memories, tokens], training=False)  # (R, L, V)
+            return ops.take(logits, step, axis=1)
+
+        return score
+
+
+def _same(layer: keras.Layer) -> keras.Layer:
+    """The layer itself; only the memory's, which has no weights, anew: its output is then one."""
+    return keras.layers.Identity(name=MEMORY) if layer.name == MEMORY else layer

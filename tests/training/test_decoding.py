@@ -26,9 +26,10 @@ def _language(seed: int) -> NDArray[np.float32]:
 
 
 def _scorer(logits: NDArray[np.float32]) -> Scorer:
-    def score(tokens: Any) -> Any:
+    def score(tokens: Any, step: Any) -> Any:
         assert tokens.dtype == "int32"
-        return ops.take(logits[tokens.shape[1] - 1], tokens[:, -1], axis=0)
+        here = ops.take(logits, step, axis=0)
+        return ops.take(here, ops.take(tokens, step, axis=1), axis=0)
 
     return score
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -49,3 +51,10 @@ def test_neighbours_in_the_batch_change_nothing(model: keras.Model) -> None:
     alone, score = transducer.beam(SOURCE[:1, :3])
     np.testing.assert_array_equal(together[:1], alone)
     np.testing.assert_allclose(scores[:1], score, atol=1e-4)
+
+
+def test_the_model_can_still_be_saved(model: keras.Model, tmp_path: Path) -> None:
+    expected = np.asarray(Transducer(model, 6).greedy(SOURCE)[0])
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(Transducer(again, 6).greedy(SOURCE)[0], expected)
