@@ -41,6 +41,16 @@ class Result:
     """What the manifest says was measured."""
 
 
+@dataclass(frozen=True)
+class Trained:
+    """A fitted model and what it was fitted with."""
+
+    dataset: Any
+    task: Task
+    model: keras.Model
+    history: History
+
+
 def run(
     recipe: Recipe,
     *,
@@ -78,17 +88,11 @@ def _run(
 ) -> Result:
     started = time.monotonic()
     runs = workplace.parent / recipe.name
-    keras.utils.set_random_seed(recipe.seed)
-    dataset = catalogue.get("dataset", recipe.dataset)()
-    task: Task = catalogue.get("task", recipe.task)(recipe, dataset, **recipe.task_arguments)
-    with devices.scope(recipe.strategy):
-        with devices.computing(recipe.precision):
-            model = _build(task, recipe)
-        devices.end_in_float32(model)
-        history = fit(model, recipe, task, folder=runs, resume=resume, verbose=verbose)
+    fitted = train(recipe, folder=runs, resume=resume, verbose=verbose)
+    dataset, task, history = fitted.dataset, fitted.task, fitted.history
     # anew, in float32 on one device: the optimizer's state, thrice the weights, stays here
     trained = _build(task, recipe)
-    trained.set_weights(model.get_weights())
+    trained.set_weights(fitted.model.get_weights())
 
     folder = workplace / recipe.name
     folder.mkdir()
@@ -100,6 +104,28 @@ def _run(
     exported = _export(trained, recipe, task.serving(trained), metrics, models_dir)
     _write_settings(folder / "settings.json", recipe, dataset, metrics, minutes)
     return Result(exported, _file_away(folder, runs, exported.name), metrics)
+
+
+def train(recipe: Recipe, *, folder: Path, resume: bool = False, verbose: bool = True) -> Trained:
+    """The first half of a run: seed → data → build → fit; nothing is evaluated or exported.
+
+    Args:
+        recipe: what to train.
+        folder: where the run's state and its event log stand.
+        resume: go on from a state there.
+        verbose: show a progress bar.
+
+    Raises:
+        UsageError, DatasetError, TrainingFailed: as `run`.
+    """
+    keras.utils.set_random_seed(recipe.seed)
+    dataset = catalogue.get("dataset", recipe.dataset)()
+    task: Task = catalogue.get("task", recipe.task)(recipe, dataset, **recipe.task_arguments)
+    with devices.scope(recipe.strategy):
+        with devices.computing(recipe.precision):
+            model = _build(task, recipe)
+        history = fit(model, recipe, task, folder=folder, resume=resume, verbose=verbose)
+    return Trained(dataset, task, model, history)
 
 
 def _try_to_write(folder: Path) -> None:
@@ -135,7 +161,7 @@ def _build(task: Task, recipe: Recipe) -> keras.Model:
         ) from error
 
 
-def _kept(recipe: Recipe, history: History) -> int:
+def kept(recipe: Recipe, history: History) -> int:
     """The index of the epoch whose weights `fit` kept."""
     if recipe.keep == "last":
         return len(history["loss"]) - 1
@@ -146,10 +172,10 @@ def _validated(recipe: Recipe, history: History) -> dict[str, float]:
     """The metrics on the examples held out, by the weights kept; the test set is no validation."""
     if recipe.validation == "test":
         return {}
-    kept = _kept(recipe, history)
+    best = kept(recipe, history)
     names = (name for name in history if name.startswith("val_") and name != "val_loss")
     return {
-        f"validation_{name.removeprefix('val_')}": round(history[name][kept], 6) for name in names
+        f"validation_{name.removeprefix('val_')}": round(history[name][best], 6) for name in names
     }
 
 
@@ -188,7 +214,7 @@ def _draw_curves(folder: Path, recipe: Recipe, history: History) -> None:
     for what in [name for name in history if f"val_{name}" in history]:
         curves = history[what], history[f"val_{what}"]
         path = folder / f"{what}.png"
-        figures.save_curves(path, *curves, kept=_kept(recipe, history), what=what, title=title)
+        figures.save_curves(path, *curves, kept=kept(recipe, history), what=what, title=title)
 
 
 def _write_history(path: Path, history: History) -> None:
