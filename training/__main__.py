@@ -39,14 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
         status: int = _run(words)
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return MISUSED
     except TrainingError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return FAILED
-    except KeyboardInterrupt:
-        print("\ninterrupted: nothing was exported", file=sys.stderr)
+        _say(f"error: {error}", error)
+        return MISUSED if isinstance(error, UsageError) else FAILED
+    except KeyboardInterrupt as error:
+        _say("\ninterrupted: nothing was exported", error)
         return INTERRUPTED
     except Exception as error:  # the machine's doing, such as no memory, or a defect of ours
         if "--verbose" in words:
@@ -78,6 +75,11 @@ def _run(words: Sequence[str]) -> int:
         _refuse(left[0], about[given.command])
     status: int = catalogue.get("command", given.command)(given)
     return status
+
+
+def _say(sentence: str, error: BaseException) -> None:
+    """Say what happened, and then what a command noted of how to go on."""
+    print(sentence, *getattr(error, "__notes__", []), sep="\n", file=sys.stderr)
 
 
 def _refuse(word: str, parser: _Parser) -> NoReturn:

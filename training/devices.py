@@ -47,16 +47,12 @@ def _named(device: Any) -> str:
 
 @contextmanager
 def computing(precision: Precision) -> Iterator[None]:
-    """Layers made in here compute in `precision`; their weights are float32 anyway."""
+    """Layers made in here compute in `precision`, unless they say otherwise, as those do that give
+    an architecture's logits; weights are float32 anyway.
+    """
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
         yield
     finally:
         keras.config.set_dtype_policy(before)
-
-
-def end_in_float32(model: keras.Model) -> None:
-    """Let the layers that give the model's outputs compute in float32, so that logits are exact."""
-    for output in keras.tree.flatten(model.output):
-        output._keras_history.operation.dtype_policy = "float32"

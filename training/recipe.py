@@ -35,7 +35,7 @@ Validation = Literal["held-out", "test"]
 
 Precision = Literal["float32", "mixed_bfloat16"]
 """In what a run computes; under `mixed_bfloat16` (Micikevicius et al., 2018, arXiv:1710.03740, with
-bfloat16 and so without loss scaling) weights, the last layer and the loss stay float32."""
+bfloat16 and so without loss scaling) weights, logits and the loss stay float32."""
 
 Strategy = Literal["one-device", "mirrored"]
 """Where a run computes: on the first GPU, or else the CPU; or on all GPUs of the machine at once

@@ -88,7 +88,7 @@ def _interrupt(folder: Path, *, epoch: int, **knobs: KnobValue) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Finite, "on_train_batch_end", interrupt)
         with pytest.raises(Interruption):
-            _fitted(folder, **knobs)
+            _fitted(folder, resume=False, **knobs)
 
 
 def _checkpoint(folder: Path, **knobs: KnobValue) -> tuple[keras.Model, Checkpoint]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -128,26 +129,30 @@ def test_what_nobody_foresaw_is_one_sentence_and_verbose_shows_where(
         main([*command, "--verbose"])
 
 
-def test_an_interrupted_run_says_so_and_leaves_nothing(datasets_dir: Path, tmp_path: Path) -> None:
+def test_an_interrupted_run_says_how_to_go_on(datasets_dir: Path, tmp_path: Path) -> None:
     folders = ["--models-dir", str(tmp_path / "models"), "--runs-dir", str(tmp_path / "runs")]
     command = [sys.executable, "-m", "training", "train", "mnist-mlp", "--epochs", "100000"]
+    command += ["--patience", "100000", *folders]
     log = tmp_path / "log"
     with log.open("w") as output:
         process = subprocess.Popen(
-            [*command, "--patience", "100000", *folders],
+            command,
             stdout=output,
             stderr=output,
             env={**os.environ, "DATASETS_DIR": str(datasets_dir)},
         )
         try:
-            deadline = time.monotonic() + 120
-            while "Epoch 2/" not in log.read_text() and time.monotonic() < deadline:
+            deadline = time.monotonic() + 240
+            state = tmp_path / "runs" / "mnist-mlp" / "checkpoint.npz"
+            while not state.exists() and time.monotonic() < deadline:
                 time.sleep(0.2)
                 assert process.poll() is None, log.read_text()
             process.send_signal(signal.SIGTERM)  # as a container's stop; Ctrl-C takes the same way
             assert process.wait(60) == 130
         finally:
             process.kill()
-    assert log.read_text().rstrip().endswith("interrupted: nothing was exported")
+    *_, what, how = log.read_text().splitlines()
+    assert what == "interrupted: nothing was exported"
+    assert how == f"go on with: {shlex.join(['python', *command[1:]])} --resume"
     assert "Traceback" not in log.read_text()
     assert not (tmp_path / "models").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,12 +12,13 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from service.manifest import Manifest, keras_path
+from service.manifest import Manifest, golden_path, keras_path
 from tests.training.conftest import write_digits
-from training.errors import ExportError
+from training.errors import ExportError, UsageError
 from training.recipe import Recipe
-from training.run import Result, _file_away, run
+from training.run import Result, _file_away, _validated, run
 
 RECIPE = Recipe(
     name="tiny-bars",
@@ -31,6 +33,7 @@ RECIPE = Recipe(
     validation_fraction=0.25,
     averaging=0.5,
     noise=5,
+    precision="mixed_bfloat16",
 )
 
 
@@ -63,7 +66,11 @@ def test_history_settings_and_figures_stand_beside_the_run(result: Result) -> No
     with (result.folder / "history.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["epoch"] for row in rows] == ["1", "2"]
-    assert {"loss", "accuracy", "val_loss", "val_accuracy"} <= set(rows[0])
+    assert {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"} <= set(rows[0])
+    assert [path.name for path in sorted((result.folder / "tensorboard").iterdir())] == [
+        "train",
+        "validation",
+    ]
     settings = json.loads((result.folder / "settings.json").read_text(encoding="utf-8"))
     assert settings["knobs"]["epochs"] == 2
     assert settings["metrics"] == dict(result.metrics)
@@ -78,6 +85,16 @@ def test_the_test_accuracy_is_that_of_the_exported_model(result: Result) -> None
         logits = model.predict(arrays["x_test"][..., None], verbose=0)
         accuracy = float((logits.argmax(axis=1) == arrays["y_test"]).mean())
     assert result.metrics["test_accuracy"] == pytest.approx(accuracy)
+
+
+def test_the_export_of_a_run_in_bfloat16_is_float32(result: Result) -> None:
+    model = keras.models.load_model(keras_path(result.export))
+    assert {layer.compute_dtype for layer in model.layers} == {"float32"}
+    classify = tf.saved_model.load(str(result.export)).signatures["classify"]
+    with np.load(golden_path(result.export)) as goldens:
+        answers = classify(images=tf.constant(goldens["classify/inputs/images"]))
+        expected = goldens["classify/outputs/probabilities"]
+    assert np.allclose(answers["probabilities"], expected, atol=1e-5)
 
 
 def test_an_earlier_run_of_a_version_moves_aside(tmp_path: Path) -> None:
@@ -125,3 +142,22 @@ def test_a_folder_that_cannot_be_written_is_found_before_training(
     with pytest.raises(ExportError, match=r"nothing can be written into .*: Not a directory: make"):
         run(RECIPE, **folders, verbose=False)
     assert not [entry for folder in tmp_path.glob("*/") for entry in folder.glob(".*")]
+
+
+def test_an_architecture_that_cannot_take_the_images_is_one_sentence(
+    datasets_dir: Path, tmp_path: Path
+) -> None:
+    recipe = dataclasses.replace(RECIPE, architecture="vgg", arguments={})
+    with pytest.raises(UsageError) as refused:
+        run(recipe, models_dir=tmp_path / "models", runs_dir=tmp_path / "runs", verbose=False)
+    sentence = str(refused.value)
+    assert sentence.startswith("the architecture vgg cannot be built for mnist: ")
+    assert "\n" not in sentence
+    assert not [path for path in tmp_path.glob("*s/*") if path.parent != datasets_dir]
+
+
+def test_a_run_validated_by_the_test_set_claims_no_validation() -> None:
+    history = {"loss": [2.0, 1.0], "val_loss": [1.0, 2.0], "val_accuracy": [0.75, 0.5]}
+    assert _validated(RECIPE, history) == {"validation_accuracy": 0.75}
+    assert _validated(RECIPE.override(keep="last"), history) == {"validation_accuracy": 0.5}
+    assert _validated(RECIPE.override(validation="test"), history) == {}

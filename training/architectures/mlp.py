@@ -59,7 +59,7 @@ def build(
         )(x)
         if dropout_rate:
             x = layers.Dropout(dropout_rate, name=f"dropout_{index}")(x)
-    logits = layers.Dense(num_classes, name="logits")(x)  # (B, K)
+    logits = layers.Dense(num_classes, dtype="float32", name="logits")(x)  # (B, K)
 
     # === Config ===
     return keras.Model(images, logits, name="mlp")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Sequence
 
 from training.commands._options import (
@@ -13,6 +14,7 @@ from training.commands._options import (
     given_knobs,
 )
 from training.commands._quiet import import_tensorflow
+from training.errors import ExportError
 from training.recipe import Recipe
 
 
@@ -24,6 +26,7 @@ def add(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
     parser.add_argument(
         "--resume", action="store_true", help="go on where an interrupted run stopped"
     )
+    parser.set_defaults(words=words)
     if recipe is not None:
         add_knobs(parser, recipe)
 
@@ -33,9 +36,18 @@ def run(given: argparse.Namespace) -> int:
     recipe: Recipe = given.recipe
     recipe = recipe.override(**given_knobs(given, recipe))
     import_tensorflow(verbose=given.verbose)
+    from training import checkpoint  # noqa: PLC0415 — imports TensorFlow
     from training.run import run  # noqa: PLC0415 — imports TensorFlow
 
-    result = run(recipe, models_dir=given.models_dir, runs_dir=given.runs_dir, resume=given.resume)
+    folders = {"models_dir": given.models_dir, "runs_dir": given.runs_dir}
+    try:
+        result = run(recipe, **folders, resume=given.resume)
+    except (KeyboardInterrupt, ExportError) as error:
+        if (given.runs_dir / recipe.name / checkpoint.FILE).exists():
+            words = ["python", "-m", "training", "train", *given.words]
+            words += [] if given.resume else ["--resume"]
+            error.add_note(f"go on with: {shlex.join(words)}")
+        raise
     print(f"figures and history: {result.folder}")
     print(f"export: {result.export}")
     return 0
