@@ -38,9 +38,10 @@ def greedy(score: Scorer, batch_size: Any, max_length: int) -> tuple[Any, Any]:
 
     def write(step: Any, tokens: Any, total: Any, finished: Any) -> tuple[Any, ...]:
         log_probabilities = _log_probabilities(score(tokens[:, :-1], step))  # (B, V)
-        token = ops.cast(ops.argmax(log_probabilities, axis=-1), "int32")
-        total = total + ops.where(finished, 0.0, ops.max(log_probabilities, axis=-1))
-        token = ops.where(finished, PADDING_ID, token)
+        # not `argmax`, in which Keras looks at the sign of zeros by an operation OpenVINO lacks
+        likeliest, best = ops.top_k(log_probabilities, 1)  # (B, 1)
+        total = total + ops.where(finished, 0.0, likeliest[:, 0])
+        token = ops.where(finished, PADDING_ID, ops.cast(best[:, 0], "int32"))
         finished = ops.logical_or(finished, ops.equal(token, END_ID))
         return step + 1, _put(tokens, token, step + 1), total, finished
 
