@@ -13,7 +13,9 @@ C3 and the dense layers see both. Pooling takes the maximum of 3×3 pixels every
 Not faithful to the paper:
 
 - 227×227 pixels: its 224 do not give its 55×55 maps in C1.
-- Pixels are centred by 127.5, not by the mean image of the training set.
+- Pixels are centred by 128, not by the mean image of the training set, and divided by 64, so that
+  weights and biases learn at one rate; the normalization's α is 64² times the paper's, which makes
+  it the paper's of sums 64 times smaller.
 - He's initialization (He et al., 2015, arXiv:1502.01852) and biases of 0: the paper's deviation of
   0.01 with biases of 1 in C2, C4, C5, F6 and F7 needs its hand-turned learning rate.
 - Towers normalize their own maps; the paper does not say what the neighbours of a tower's edge are.
@@ -28,6 +30,9 @@ import keras
 from keras import layers
 
 from training.layers.local_response_normalization import LocalResponseNormalization
+
+SCALE: Final = 64.0
+"""What centred pixels are divided by: about their deviation."""
 
 IMAGENET: Final = {"image_shape": (227, 227, 3), "num_classes": 1000}
 VARIANTS: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -94,7 +99,7 @@ def build(
 
     # === Functional model ===                              at 227×227×3, all towers:
     images = keras.Input(image_shape, name="images")
-    x = layers.Rescaling(1.0, offset=-127.5, name="rescaling")(images)
+    x = layers.Rescaling(1 / SCALE, offset=-128 / SCALE, name="rescaling")(images)
     parts = [x] * towers
     parts = _convolution(parts, c1, stem_size, "c1", strides=stem_strides)  # 55×55×96
     parts = _pooling(_normalization(parts, "c1_norm"), "c1_pool")  # 27×27×96
@@ -106,14 +111,9 @@ def build(
     parts = _pooling(_convolution(parts, c5, 3, "c5"), "c5_pool")  # 6×6×256
     x = layers.Flatten(name="flatten")(_joined(parts, "c5_joined"))  # 9216
     for number, dim in enumerate(dense_dims, start=6):
-        x = layers.Dense(dim, activation="relu", kernel_initializer="he_normal", name=f"f{number}")(
-            x
-        )
+        x = _dense(x, dim, f"f{number}")
         x = layers.Dropout(dropout_rate, name=f"f{number}_dropout")(x)
-    small = keras.initializers.RandomNormal(stddev=0.01)  # logits near 0: pixels are not scaled
-    logits = layers.Dense(num_classes, kernel_initializer=small, dtype="float32", name="logits")(
-        x
-    )  # (B, K)
+    logits = layers.Dense(num_classes, dtype="float32", name="logits")(x)  # (B, K)
 
     # === Config ===
     return keras.Model(images, logits, name="alexnet")
@@ -137,9 +137,13 @@ def _convolution(
     ]
 
 
+def _dense(x: Any, units: int, name: str) -> Any:
+    return layers.Dense(units, activation="relu", kernel_initializer="he_normal", name=name)(x)
+
+
 def _normalization(parts: list[Any], name: str) -> list[Any]:
     return [
-        LocalResponseNormalization(name=_named(name, parts, index))(x)
+        LocalResponseNormalization(alpha=1e-4 * SCALE**2, name=_named(name, parts, index))(x)
         for index, x in enumerate(parts)
     ]
 
