@@ -6,9 +6,12 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import openvino
 import pytest
+import tensorflow as tf
 
 from training import signatures
+from training.conversion import convert
 from training.datasets._pairs import PairDataset, Pairs
 from training.errors import DatasetError
 from training.recipe import Recipe
@@ -116,6 +119,29 @@ def test_unknown_characters_are_all_alike(task: Transduction, model: keras.Model
     answer = signatures.live(function, {"source": source})
     assert (answer["target"] == answer["target"][0]).all()
     np.testing.assert_allclose(answer["log_probability"], answer["log_probability"][0], atol=1e-5)
+
+
+def test_both_searches_run_on_openvino(
+    task: Transduction, model: keras.Model, tmp_path: Path
+) -> None:
+    served = task.serving(model).signatures
+    module = tf.Module()
+    module.model = model
+    folder = str(tmp_path / "saved")
+    tf.saved_model.save(
+        module, folder, signatures={name: each.function for name, each in served.items()}
+    )
+    reloaded = tf.saved_model.load(folder)
+    other = {"source": code_points(("2", "21d1", "b"), 4)}  # another batch, another length
+    for name, each in served.items():
+        convert(reloaded.signatures[name], tmp_path / f"{name}.xml")
+        compiled = openvino.Core().compile_model(
+            tmp_path / f"{name}.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
+        )
+        for inputs in (each.inputs, other):
+            answer = compiled(dict(inputs))
+            for output, expected in signatures.live(each.function, inputs).items():
+                np.testing.assert_allclose(answer[output], expected, atol=1e-4)
 
 
 def test_pairs_that_are_none_are_refused() -> None:
