@@ -4,6 +4,9 @@ Simonyan and Zisserman, 2015, "Very Deep Convolutional Networks for Large-Scale 
 (arXiv:1409.1556), who report nothing on Fashion-MNIST. Its own paper, Xiao, Rasul and Vollgraf,
 2017 (arXiv:1708.07747), lists no convolutional network.
 
+Measured on the test set: 94.09 % (seed 1), in 40 minutes on 2 cores of an AMD EPYC that other work
+shared.
+
     python -m training train fashion-mnist-vgg
 """
 

@@ -3,6 +3,9 @@
 LeCun, Bottou, Bengio and Haffner, 1998, "Gradient-Based Learning Applied to Document Recognition",
 Proc. IEEE 86(11), §III.B: 99.05 % after 20 passes over the undistorted training images.
 
+Measured on the test set: 98.95 % (seed 1), in 14 minutes on 2 cores of an AMD EPYC that other work
+shared.
+
     python -m training train mnist-lenet5-1998
 
 As in the paper no image is distorted; its stochastic diagonal Levenberg–Marquardt steps are AdamW's
