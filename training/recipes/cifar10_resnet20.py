@@ -5,8 +5,9 @@ He, Zhang, Ren and Sun, 2016, "Deep Residual Learning for Image Recognition" (ar
 
     python -m training train cifar10-resnet20
 
-The paper's optimizer, decay on a cosine instead of steps, so that a fifth of its steps are enough:
-the augmentation (crops of images padded by 4, flips) is the paper's.
+The paper's optimizer (with Nesterov's momentum) and augmentation (crops of images padded by 4,
+flips); the learning rate falls along a cosine instead of in steps, over 24,448 steps. Not run to
+its end yet: no accuracy of ours stands here before it is measured.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ RECIPE: Final = Recipe(
     dataset="cifar10",
     architecture="resnet",
     arguments={"depths": (3, 3, 3)},
-    epochs=36,
+    epochs=64,
     batch_size=128,
     optimizer="sgd",
     learning_rate=0.2,
