@@ -15,7 +15,7 @@ from training.conversion import convert
 from training.datasets._pairs import PairDataset, Pairs
 from training.errors import DatasetError
 from training.recipe import Recipe
-from training.tasks.transduction import Transduction, code_points, exact_match
+from training.tasks.transduction import Transduction, code_points, exact_match, texts
 from training.transducer import Transducer
 from training.vocabulary import Vocabulary
 
@@ -96,6 +96,18 @@ def test_an_exact_match_is_a_whole_text() -> None:
     assert exact_match(["a2", "d", "c"], ("a2", "d1", "c")) == pytest.approx(2 / 3, abs=1e-6)
 
 
+def test_an_export_is_measured_by_its_own_answers(task: Transduction) -> None:
+    right, half = code_points(("a2", "d1"), 4), code_points(("a2", "d"), 4)
+    beams = np.stack([half, right, right], axis=1)  # (N, K, L), the best first
+    measures = task.remeasure(
+        {
+            "transduce": lambda **inputs: {"target": right[: len(inputs["source"])]},
+            "transduce_beam": lambda **inputs: {"target": beams[: len(inputs["source"])]},
+        }
+    )
+    assert measures == {"test_exact_match": 1.0, "test_exact_match_beam": 0.5}
+
+
 def test_characters_go_in_and_come_out(task: Transduction, model: keras.Model) -> None:
     served = task.serving(model).signatures
     assert list(served) == ["transduce", "transduce_beam"]
@@ -107,10 +119,8 @@ def test_characters_go_in_and_come_out(task: Transduction, model: keras.Model) -
             assert promise.shape is not None
             assert outputs[output].shape[1:] == promise.shape[1:]
     tokens, _ = Transducer(model, 4).greedy(DATASET.vocabulary.encode(["1a", "12c"], 3))
-    texts = [
-        "".join(chr(point) for point in row if point) for row in answers["transduce"]["target"]
-    ]
-    assert texts == DATASET.vocabulary.decode(np.asarray(tokens))
+    found = texts(answers["transduce"]["target"])
+    assert found == DATASET.vocabulary.decode(np.asarray(tokens))
 
 
 def test_unknown_characters_are_all_alike(task: Transduction, model: keras.Model) -> None:
