@@ -85,7 +85,7 @@ def compile_model(model: keras.Model, recipe: Recipe, task: Task) -> None:
         optimizer = keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, **shared)
     else:
         optimizer = keras.optimizers.AdamW(rate, **shared)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "alpha"])
     # weighted, so that a task whose batches bring weights is measured with them
     model.compile(optimizer, loss=task.loss(), weighted_metrics=task.metrics())
 
