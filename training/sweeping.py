@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import product
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any, Final
 
@@ -91,9 +91,11 @@ def sweep(
             "%d of %d points are in %s", len(points) - len(missing), len(points), table.path
         )
     table.write()  # found out now, not after minutes of training
-    for number, (point, outcome) in enumerate(_tried(missing, folder, jobs, prepare), start=1):
-        table.note(point, outcome)
-        logger.info("%d/%d %s", number, len(missing), outcome.failure or _told(outcome))
+    with tempfile.TemporaryDirectory(prefix=".points-", dir=folder) as workplace:
+        tried = _tried(missing, Path(workplace), jobs, prepare)
+        for number, (point, outcome) in enumerate(tried, start=1):
+            table.note(point, outcome)
+            logger.info("%d/%d %s", number, len(missing), outcome.failure or _told(outcome))
     return [table.outcome(point) or Outcome(failure="was not tried") for point in points]
 
 
@@ -115,6 +117,8 @@ def _tried(
             yield from zip(points, pool.map(attempt, points, folders), strict=True)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            for worker in active_children():  # else their points are waited for
+                worker.terminate()
             raise
 
 

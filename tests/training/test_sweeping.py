@@ -107,6 +107,24 @@ def test_missing_data_ends_a_sweep_at_once(trained: list[Recipe], tmp_path: Path
     assert len(trained) == 1
 
 
+def test_an_interrupted_sweep_leaves_the_points_done(
+    trained: list[Recipe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note = Table.note
+
+    def interrupted(table: Table, point: Recipe, outcome: Outcome) -> None:
+        note(table, point, outcome)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Table, "note", interrupted)
+    points = grid(RECIPE, {"learning_rate": (0.5, 0.25)})
+    with pytest.raises(KeyboardInterrupt):
+        sweep(points, tmp_path, prepare=_nothing)
+    assert [path.name for path in tmp_path.iterdir()] == ["sweep.csv"]
+    assert Table(tmp_path / "sweep.csv").outcome(points[0]) is not None
+    assert Table(tmp_path / "sweep.csv").outcome(points[1]) is None
+
+
 def test_a_folder_that_cannot_be_written_is_found_before_training(
     trained: list[Recipe], tmp_path: Path
 ) -> None:

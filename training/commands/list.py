@@ -55,10 +55,10 @@ def _summaries(kind: catalogue.Kind) -> Iterator[tuple[str, str]]:
 def _recipes(models_dir: Path) -> Iterator[tuple[str, ...]]:
     for name in catalogue.names("recipe"):
         recipe: Recipe = catalogue.get("recipe", name)
-        dataset = recipe.dataset.replace("_", "-")
+        parts = (each.replace("_", "-") for each in (recipe.dataset, recipe.architecture))
         export = _newest(models_dir / name)
         exported = (export.name, _measured(export)) if export else ("–", "–")
-        yield (name, dataset, recipe.architecture, *exported, recipe.description)
+        yield (name, *parts, *exported, recipe.description)
 
 
 def _newest(folder: Path) -> Path | None:
