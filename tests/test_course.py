@@ -21,6 +21,7 @@ from training.__main__ import main
 ROOT = Path(__file__).parent.parent
 COURSE = ROOT / "docs" / "course"
 PAGES = sorted(COURSE.glob("*.md"))
+CHAPTERS = [page for page in PAGES if page.name != "README.md"]
 CHEAP = ("python -m training list",)
 """Commands that a test can run in a second."""
 
@@ -58,12 +59,12 @@ def _name(path: Path) -> str:
 
 def test_there_is_a_page_for_every_chapter_and_an_index_that_names_it() -> None:
     index = (COURSE / "README.md").read_text("utf-8")
-    chapters = [page.name for page in PAGES if page.name != "README.md"]
+    chapters = [page.name for page in CHAPTERS]
     assert [name[0] for name in chapters] == ["2", "3", "4", "5"]
     assert all(f"({name})" in index for name in chapters)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=_name)
+@pytest.mark.parametrize("page", CHAPTERS, ids=_name)
 def test_every_block_runs_and_prints_what_stands_beneath(page: Path, tmp_path: Path) -> None:
     blocks = _blocks(page)
     codes = [code for language, code in blocks if language == "python"]
@@ -72,8 +73,7 @@ def test_every_block_runs_and_prints_what_stands_beneath(page: Path, tmp_path: P
         for block, following in zip(blocks, [*blocks[1:], ("", "")], strict=True)
         if block[0] == "python"
     ]
-    if not codes:
-        pytest.skip("no code on this page")
+    assert codes
     environment = {name: value for name, value in os.environ.items() if name != "DATASETS_DIR"}
     result = subprocess.run(
         [sys.executable, "-c", RUN],
