@@ -42,7 +42,9 @@ AGREED_WORDS = {
     "service.protocols": ("router",),
     "service.runtimes": ("load", "precisions"),
     "training.architectures": ("build",),
+    "training.commands": ("add", "run"),
     "training.datasets": ("load",),
+    "training.illustrations": ("draw",),
     "training.recipes": ("RECIPE",),
     "training.tasks": ("TASK",),
 }

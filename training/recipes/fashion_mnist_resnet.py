@@ -4,6 +4,9 @@ He, Zhang, Ren and Sun, 2016, "Identity Mappings in Deep Residual Networks" (arX
 whose ResNet-164 for CIFAR has the same blocks, 18 a stage where these are 2; they report nothing on
 Fashion-MNIST.
 
+Measured on the test set: 88.69 % (seed 1), in 17 minutes on 2 cores of an AMD EPYC that other work
+shared; three epochs are what they afforded, and more will help.
+
     python -m training train fashion-mnist-resnet
 """
 
