@@ -75,21 +75,22 @@ class Checkpoint(keras.callbacks.Callback):
             )
 
     def restore(self, model: keras.Model) -> None:
-        """Take up the state in the file, if there is one; the model is compiled.
+        """Take up the state in the file; the model is compiled.
 
         Raises:
-            UsageError: the state is of another run.
-            TrainingFailed: the file cannot be read.
+            UsageError: the file is not there, cannot be read, or is of another run.
         """
         if not self.path.exists():
-            logger.info("there is no %s to go on from: starting at the first epoch", self.path)
-            return
+            raise UsageError(
+                f"there is nothing to go on from in {self.folder} (no {FILE}): "
+                "leave out --resume to start anew"
+            )
         try:
             with np.load(self.path, allow_pickle=False) as file:
                 arrays = dict(file)
             state = json.loads(arrays.pop("state").tobytes())
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-            raise TrainingFailed(
+            raise UsageError(
                 f"{self.path} cannot be read ({error}): start anew without --resume"
             ) from error
         self._compare(state["run"])

@@ -45,9 +45,9 @@ def fit(
     goes on from a state there.
 
     Raises:
-        TrainingFailed: the loss is no finite number any more, or a state cannot be written, or
-            read.
-        UsageError: the state in `folder` is of another run.
+        TrainingFailed: a loss is no finite number any more, or a state cannot be written.
+        UsageError: with `resume`, the state in `folder` is not there, cannot be read or is of
+            another run.
     """
     stopping = None
     if recipe.keep == "best":
@@ -125,8 +125,12 @@ class LearningRate(keras.callbacks.Callback):
             logs["learning_rate"] = float(keras.ops.convert_to_numpy(rate))
 
 
+class Diverged(TrainingFailed):
+    """A loss is no finite number any more; going on with the same knobs would end there again."""
+
+
 class Finite(keras.callbacks.Callback):
-    """Stops a run whose loss is no finite number: nothing good comes after it."""
+    """Stops a run one of whose losses is no finite number: nothing good comes after it."""
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
@@ -141,11 +145,24 @@ class Finite(keras.callbacks.Callback):
         """Judge the epoch's mean loss so far.
 
         Raises:
-            TrainingFailed: it is infinite or NaN.
+            Diverged: it is infinite or NaN.
         """
-        loss = float((logs or {})["loss"])
+        self._judge(
+            "the loss", (logs or {})["loss"], f"in epoch {self.epoch} near step {batch + 1}"
+        )
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Judge the validation's loss, by which the best epoch is found.
+
+        Raises:
+            Diverged: it is infinite or NaN.
+        """
+        if logs and "val_loss" in logs:
+            self._judge("the validation's loss", logs["val_loss"], f"after epoch {epoch + 1}")
+
+    def _judge(self, what: str, loss: Any, when: str) -> None:
         if not math.isfinite(loss):
-            raise TrainingFailed(
-                f"the loss became {loss} in epoch {self.epoch} near step {batch + 1}, so nothing "
-                f"was exported: lower --learning-rate (now {self.recipe.learning_rate:g})"
+            raise Diverged(
+                f"{what} became {float(loss)} {when}, so nothing was exported: "
+                f"start anew with a lower --learning-rate (now {self.recipe.learning_rate:g})"
             )

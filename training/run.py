@@ -8,7 +8,8 @@ import logging
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ import numpy as np
 from service.manifest import Manifest
 from training import catalogue, checkpoint, devices, figures, signatures
 from training.checkpoint import History
-from training.errors import ExportError, UsageError
+from training.errors import ExportError, TrainingFailed, UsageError
 from training.export import export
 from training.fitting import EVENTS, fit
 from training.provenance import provenance
@@ -65,10 +66,11 @@ def run(
     `resume` it goes on from there, else it starts anew.
 
     Raises:
-        UsageError: the architecture cannot take the data set's examples, or the state is of
-            another run.
+        UsageError: the architecture cannot take the data set's examples, or the state is not
+            there, cannot be read or is of another run.
         DatasetError: the data set is missing or broken.
-        TrainingFailed: the loss is no finite number any more, or the state cannot be written.
+        TrainingFailed: a loss is no finite number any more, or the state or the run's folder
+            cannot be written.
         ExportError: a folder cannot be written, which is found before training, or the model
             could not be exported.
 
@@ -95,15 +97,34 @@ def _run(
     trained.set_weights(fitted.model.get_weights())
 
     folder = workplace / recipe.name
-    folder.mkdir()
-    metrics = {**task.evaluate(trained, folder), **_validated(recipe, history)}
-    minutes = round((time.monotonic() - started) / 60, 2)
-    logger.info("%s in %.1f min", ", ".join(f"{k} {v:g}" for k, v in metrics.items()), minutes)
-    _draw_curves(folder, recipe, history)
-    _write_history(folder / "history.csv", history)
+    # all of it before the export: where it cannot be written, there is no export without it
+    with _writing(f"the run's figures, history and settings cannot be written into {runs}"):
+        folder.mkdir()
+        metrics = {**task.evaluate(trained, folder), **_validated(recipe, history)}
+        minutes = round((time.monotonic() - started) / 60, 2)
+        logger.info("%s in %.1f min", ", ".join(f"{k} {v:g}" for k, v in metrics.items()), minutes)
+        _draw_curves(folder, recipe, history)
+        _write_history(folder / "history.csv", history)
+        _write_settings(folder / "settings.json", recipe, dataset, metrics, minutes)
     exported = _export(trained, recipe, task.serving(trained), metrics, models_dir)
-    _write_settings(folder / "settings.json", recipe, dataset, metrics, minutes)
-    return Result(exported, _file_away(folder, runs, exported.name), metrics)
+    with _writing(f"{exported} is whole, but its run's figures cannot be moved into {runs}"):
+        return Result(exported, _file_away(folder, runs, exported.name), metrics)
+
+
+@contextmanager
+def _writing(failure: str) -> Iterator[None]:
+    """Tell what the disk refuses as one sentence that begins with `failure`.
+
+    Raises:
+        TrainingFailed: something cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise TrainingFailed(
+            f"{failure}: {error.strerror or error}; make room there, or the folder writable, "
+            "then run again"
+        ) from error
 
 
 def train(recipe: Recipe, *, folder: Path, resume: bool = False, verbose: bool = True) -> Trained:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -131,14 +130,10 @@ def test_a_run_that_goes_on_ends_like_one_never_interrupted(tmp_path: Path, keep
         assert np.array_equal(one, other), one.path
 
 
-def test_without_a_state_a_run_starts_at_the_first_epoch(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO)
+def test_without_a_state_there_is_nothing_to_go_on_from(tmp_path: Path) -> None:
     model, state = _checkpoint(tmp_path)
-    state.restore(model)
-    assert state.epoch == 0
-    assert f"there is no {state.path} to go on from: starting at the first epoch" in caplog.text
+    with pytest.raises(UsageError, match=r"nothing to go on from in .*: leave out --resume to"):
+        state.restore(model)
 
 
 def test_a_state_of_other_knobs_is_refused_by_their_names(tmp_path: Path) -> None:
@@ -161,7 +156,7 @@ def test_a_state_cut_short_is_refused(tmp_path: Path) -> None:
     path = _write(tmp_path)
     path.write_bytes(path.read_bytes()[:3000])
     model, state = _checkpoint(tmp_path)
-    with pytest.raises(TrainingFailed, match=r"cannot be read \(.*\): start anew without --resume"):
+    with pytest.raises(UsageError, match=r"cannot be read \(.*\): start anew without --resume"):
         state.restore(model)
 
 

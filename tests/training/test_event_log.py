@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import tensorflow as tf
 from tensorflow.core.util import event_pb2
 
@@ -39,3 +40,26 @@ def test_a_run_that_goes_on_adds_to_its_log(tmp_path: Path) -> None:
         log.on_epoch_end(epoch, {"loss": 1.0})
         log.on_train_end()
     assert set(_scalars(tmp_path / "train")) == {("epoch_loss", 0), ("epoch_loss", 1)}
+
+
+@pytest.mark.parametrize("name", ["file", "folder"])
+def test_a_log_that_cannot_be_written_is_given_up_with_one_warning(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    (tmp_path / "file").touch()  # no folder can be made there; in the other the disk fills up
+    log = EventLog(tmp_path / name / "tensorboard")
+    if name == "folder":
+
+        def fill(*_: object) -> None:
+            raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+        monkeypatch.setattr("training.event_log._write", fill)
+    for epoch in range(2):
+        log.on_epoch_end(epoch, {"loss": 1.0, "val_loss": 1.0})
+    log.on_train_end()
+    (warning,) = caplog.messages
+    assert warning.startswith(f"the event log cannot be written into {log.folder} (")
+    assert warning.endswith("): training goes on without it")

@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from training.datasets import Dataset, Split
 from training.errors import TrainingFailed
@@ -72,3 +73,16 @@ def test_patience_ends_a_run_that_gets_no_better(tmp_path: Path) -> None:
 def test_a_loss_that_is_no_number_stops_with_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(TrainingFailed, match=r"loss became .* in epoch 1 .*lower --learning-rate"):
         _fitted(tmp_path, epochs=3, learning_rate=1e38, schedule="constant", batch_size=8)
+
+
+def test_a_validation_loss_that_is_no_number_stops_with_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, dataset = RECIPE.override(epochs=2), _dataset()
+    task = Classification(recipe, dataset)
+    images, labels = next(iter(task.validation_batches()))
+    broken = tf.data.Dataset.from_tensors((tf.cast(images, tf.float32) * np.nan, labels))
+    monkeypatch.setattr(task, "validation_batches", lambda: broken)
+    sentence = r"the validation's loss became nan after epoch 1, .*lower --learning-rate"
+    with pytest.raises(TrainingFailed, match=sentence):
+        fit(_model(), recipe, task, folder=tmp_path, verbose=False)

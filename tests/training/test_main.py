@@ -14,7 +14,8 @@ import pytest
 
 from training import catalogue
 from training.__main__ import main
-from training.errors import ExportError
+from training.errors import DatasetError, ExportError, TrainingError, TrainingFailed, UsageError
+from training.fitting import Diverged
 from training.recipe import Recipe, knobs
 
 
@@ -155,7 +156,15 @@ def test_an_interrupted_run_says_so_and_exports_nothing(datasets_dir: Path, tmp_
     assert not (tmp_path / "models").exists()
 
 
-@pytest.mark.parametrize("failure", [KeyboardInterrupt(), ExportError("the disk is full")])
+@pytest.mark.parametrize(
+    "failure",
+    [
+        KeyboardInterrupt(),
+        ExportError("the disk is full"),
+        TrainingFailed("the disk is full"),
+        DatasetError("mnist.npz is gone"),
+    ],
+)
 def test_a_run_that_left_a_state_says_how_to_go_on(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -172,3 +181,20 @@ def test_a_run_that_left_a_state_says_how_to_go_on(
     assert main(words) in {1, 130}
     how = f"go on with: {shlex.join(['python', '-m', 'training', *words, '--resume'])}"
     assert capsys.readouterr().err.splitlines()[-1] == how
+
+
+@pytest.mark.parametrize("kind", [UsageError, Diverged])
+def test_no_one_is_told_to_go_on_where_that_would_end_the_same(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    kind: type[TrainingError],
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise kind("give other knobs")
+
+    (tmp_path / "mnist-mlp").mkdir()
+    (tmp_path / "mnist-mlp" / "checkpoint.npz").touch()
+    monkeypatch.setattr("training.run.run", stop)
+    assert main(["train", "mnist-mlp", "--runs-dir", str(tmp_path), "--resume"]) in {1, 2}
+    assert capsys.readouterr().err.splitlines()[-1] == "error: give other knobs"

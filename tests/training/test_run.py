@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import errno
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ import tensorflow as tf
 
 from service.manifest import Manifest, golden_path, keras_path
 from tests.training.conftest import write_digits
-from training.errors import ExportError, UsageError
+from training.errors import ExportError, TrainingFailed, UsageError
 from training.recipe import Recipe
 from training.run import Result, _file_away, _validated, run
 
@@ -126,6 +127,31 @@ def test_a_run_that_ends_early_leaves_its_log_alone(
         run(RECIPE.override(epochs=1), **folders, verbose=False)
     left = [path for folder in folders.values() for path in folder.rglob("*") if path.is_file()]
     assert [path for path in left if path.parts[-3] != "tensorboard"] == []
+
+
+@pytest.mark.parametrize(
+    "what", ["_draw_curves", "_write_history", "_write_settings", "_file_away"]
+)
+def test_a_full_disk_is_one_sentence_and_comes_before_the_export(
+    datasets_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    exported = []
+
+    def fill(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def export(*_: object, **__: object) -> Path:
+        exported.append(what)
+        return tmp_path / "models" / "tiny-bars" / "1"
+
+    monkeypatch.setattr(f"training.run.{what}", fill)
+    monkeypatch.setattr("training.run.export", export)
+    monkeypatch.setattr("training.run.fit", lambda *_, **__: {"loss": [1.0], "val_loss": [1.0]})
+    sentence = r"cannot be (written|moved) into .*tiny-bars: No space left on device; make room"
+    with pytest.raises(TrainingFailed, match=sentence):
+        run(RECIPE, models_dir=tmp_path / "models", runs_dir=tmp_path / "runs", verbose=False)
+    assert exported == (["_file_away"] if what == "_file_away" else [])
+    assert not list((tmp_path / "runs").iterdir())
 
 
 @pytest.mark.parametrize("unwritable", ["models_dir", "runs_dir"])

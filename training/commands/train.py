@@ -14,7 +14,7 @@ from training.commands._options import (
     given_knobs,
 )
 from training.commands._quiet import import_tensorflow
-from training.errors import ExportError
+from training.errors import TrainingError, UsageError
 from training.recipe import Recipe
 
 
@@ -37,12 +37,15 @@ def run(given: argparse.Namespace) -> int:
     recipe = recipe.override(**given_knobs(given, recipe))
     import_tensorflow(verbose=given.verbose)
     from training import checkpoint  # noqa: PLC0415 — imports TensorFlow
+    from training.fitting import Diverged  # noqa: PLC0415 — imports TensorFlow
     from training.run import run  # noqa: PLC0415 — imports TensorFlow
 
     folders = {"models_dir": given.models_dir, "runs_dir": given.runs_dir}
     try:
         result = run(recipe, **folders, resume=given.resume)
-    except (KeyboardInterrupt, ExportError) as error:
+    except (UsageError, Diverged):  # the same command would end there again
+        raise
+    except (KeyboardInterrupt, TrainingError) as error:
         if (given.runs_dir / recipe.name / checkpoint.FILE).exists():
             words = ["python", "-m", "training", "train", *given.words]
             words += [] if given.resume else ["--resume"]
