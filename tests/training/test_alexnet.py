@@ -13,6 +13,7 @@ from tests.training.architecture_checks import (
     parameters,
 )
 from training.architectures import alexnet
+from training.recipes import cifar10_alexnet
 
 TINY: dict[str, Any] = {
     "filters": (4, 8, 8, 8, 4),
@@ -30,6 +31,16 @@ def test_parameters_and_maps_at_227x227x3_in_1000_classes(variant: str, count: i
     assert found == count
     shapes = [layer.output.shape[1:3] for layer in model.layers if "_pool" in layer.name]
     assert set(shapes) == {(27, 27), (13, 13), (6, 6)}
+
+
+def test_the_small_variant_is_the_network_that_the_recipe_trains() -> None:
+    variant = alexnet.VARIANTS["32-pixels"]
+    convolutions = [(25 * 3, 32), (25 * 16, 64), (9 * 64, 96), (9 * 48, 96), (9 * 48, 64)]
+    dense = [(2 * 2 * 64, 192), (192, 192), (192, 10)]
+    expected = sum((inputs + 1) * outputs for inputs, outputs in convolutions + dense)
+    assert parameters(alexnet.build, variant)[0] == expected == 241_098
+    trained = cifar10_alexnet.RECIPE.arguments
+    assert variant == {"image_shape": (32, 32, 3), "num_classes": 10, **trained}
 
 
 @pytest.mark.parametrize("towers", [1, 2])

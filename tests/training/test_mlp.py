@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.training.architecture_checks import parameters
 from training.architectures import mlp
 
 
 def test_784_100_100_10_has_89_610_parameters() -> None:
-    assert mlp.build((28, 28, 1), 10).count_params() == 89_610
+    assert parameters(mlp.build, mlp.VARIANTS["784-100-100-10"])[0] == 89_610
 
 
 def test_any_image_shape_and_class_count() -> None:

@@ -31,11 +31,7 @@ TINY: dict[str, Any] = {"depths": (1, 2), "width": 2}
         ("34", 21_797_672 + 2 * 8_512),
         # as keras.applications counts its models
         ("50", 25_636_712),
-        ("101", 44_707_176),
-        ("152", 60_419_944),
         ("50-v2", 25_613_800),
-        ("101-v2", 44_675_560),
-        ("152-v2", 60_380_648),
     ],
 )
 def test_parameters_at_the_papers_sizes(variant: str, count: int) -> None:
@@ -51,6 +47,44 @@ def test_the_second_version_differs_by_normalizations_alone(variant: str) -> Non
     assert model.get_layer("last_norm").output.shape == (None, 7, 7, 512)
     stem_bias, projections, entries = 64, 4 * (128 + 256 + 512), 4 * (64 + 128 + 256)
     assert second == first + stem_bias - projections - entries + 4 * (512 - 64)
+
+
+@pytest.mark.parametrize(
+    ("variant", "count"),
+    [("20-v2", 271_098), ("32-v2", 466_426), ("44-v2", 661_754), ("56-v2", 857_082)],
+)
+def test_parameters_of_the_second_version_at_32x32x3(variant: str, count: int) -> None:
+    layers = int(variant.removesuffix("-v2"))
+    blocks = (layers - 2) // 6  # of each stage
+    stem, head = 9 * 3 * 16, 64 * 10 + 10
+    # A block: 3×3 from c to f channels, 3×3 from f to f; normalizations of c and of f channels.
+    pairs = [(16, 16), (16, 32), (32, 64)] + [(f, f) for f in (16, 32, 64)] * (blocks - 1)
+    stages = sum(9 * c * f + 9 * f * f + 4 * c + 4 * f for c, f in pairs)
+    found, model = parameters(resnet.build, resnet.VARIANTS[variant])
+    assert found == count == stem + stages + 4 * 64 + head
+    assert model.get_layer("last_norm").output.shape == (None, 8, 8, 64)
+
+
+@pytest.mark.parametrize(
+    ("variant", "count", "reference"),
+    [
+        ("101", 44_707_176, keras.applications.ResNet101),
+        ("152", 60_419_944, keras.applications.ResNet152),
+        ("101-v2", 44_675_560, keras.applications.ResNet101V2),
+        ("152-v2", 60_380_648, keras.applications.ResNet152V2),
+    ],
+)
+def test_deep_variants_have_the_weights_of_keras_applications_in_order(
+    variant: str, count: int, reference: Any
+) -> None:
+    found, ours = parameters(resnet.build, resnet.VARIANTS[variant])
+    _, theirs = parameters(reference, {"weights": None})
+    assert found == count
+    assert _kinds(ours) == _kinds(theirs)
+
+
+def _kinds(model: keras.Model) -> list[tuple[str, tuple[int, ...]]]:
+    return [(weight.name, tuple(weight.shape)) for weight in model.weights]
 
 
 @pytest.mark.parametrize(

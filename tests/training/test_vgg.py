@@ -14,6 +14,7 @@ from tests.training.architecture_checks import (
     parameters,
 )
 from training.architectures import vgg
+from training.recipes import fashion_mnist_vgg
 
 TINY: dict[str, Any] = {"depths": (1, 2), "filters": (4, 6), "dense_dims": (8,)}
 
@@ -24,6 +25,13 @@ TINY: dict[str, Any] = {"depths": (1, 2), "filters": (4, 6), "dense_dims": (8,)}
 )
 def test_parameters_at_224x224x3_in_1000_classes(variant: str, count: int) -> None:
     assert parameters(vgg.build, vgg.VARIANTS[variant])[0] == count
+
+
+def test_the_small_variant_is_the_network_that_the_recipe_trains() -> None:
+    variant = vgg.VARIANTS["28-pixels"]
+    assert parameters(vgg.build, variant)[0] == 577_506
+    trained = fashion_mnist_vgg.RECIPE.arguments
+    assert variant == {"image_shape": (28, 28, 1), "num_classes": 10, **trained}
 
 
 def test_the_weights_are_those_of_keras_applications() -> None:

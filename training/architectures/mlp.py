@@ -8,10 +8,20 @@ rectifiers in place of the scaled tanh and dropout where asked for. With the def
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import keras
 from keras import layers
+
+VARIANTS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "784-100-100-10": {
+        "image_shape": (28, 28, 1),
+        "num_classes": 10,
+        "hidden_dims": (100, 100),
+    },
+}
+"""The course's network, named by its widths as the paper names its own."""
 
 
 def build(

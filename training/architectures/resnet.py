@@ -6,7 +6,8 @@ shortcuts without parameters (option A). For ImageNet §4.1 and table 1: a stem 
 of height and width, four stages, and projections where the shape changes (option B).
 
 The second version normalizes before each convolution: He, Zhang, Ren and Sun, 2016, "Identity
-Mappings in Deep Residual Networks" (arXiv:1603.05027), fig. 4 (e).
+Mappings in Deep Residual Networks" (arXiv:1603.05027), fig. 4 (e). Unlike theirs, a basic first
+block normalizes behind the fork: its shortcut carries the stem's bare convolution.
 
 Parameters at 224×224×3 in 1,000 classes, moving statistics among them: 25,636,712 in ResNet-50. The
 weights of 50, 101 and 152, in both versions, are those of `keras.applications`, in the same order
@@ -60,6 +61,10 @@ VARIANTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "32": {**CIFAR, "depths": (5, 5, 5)},
     "44": {**CIFAR, "depths": (7, 7, 7)},
     "56": {**CIFAR, "depths": (9, 9, 9)},
+    "20-v2": {**CIFAR, "depths": (3, 3, 3), "preactivation": True},
+    "32-v2": {**CIFAR, "depths": (5, 5, 5), "preactivation": True},
+    "44-v2": {**CIFAR, "depths": (7, 7, 7), "preactivation": True},
+    "56-v2": {**CIFAR, "depths": (9, 9, 9), "preactivation": True},
     "18": {**BASIC, "depths": (2, 2, 2, 2)},
     "34": {**BASIC, "depths": (3, 4, 6, 3)},
     "50": {**KERAS_V1, "depths": (3, 4, 6, 3)},
@@ -71,7 +76,7 @@ VARIANTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "101-v2": {**KERAS_V2, "depths": (3, 4, 23, 3)},
     "152-v2": {**KERAS_V2, "depths": (3, 8, 36, 3)},
 }
-"""The first paper's tables 6 and 1."""
+"""The first paper's tables 6 and 1, and their depths in the second version."""
 
 
 def build(

@@ -35,8 +35,18 @@ VARIANTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "13": {**IMAGENET, "depths": (2, 2, 2, 2, 2)},
     "16": {**IMAGENET, "depths": (2, 2, 3, 3, 3)},
     "19": {**IMAGENET, "depths": (2, 2, 4, 4, 4)},
+    "28-pixels": {
+        "image_shape": (28, 28, 1),
+        "num_classes": 10,
+        "depths": (2, 2, 2),
+        "filters": (24, 64, 128),
+        "dense_dims": (256,),
+        "dropout_rate": 0.4,
+        "batch_norm": True,
+    },
 }
-"""The paper's table 1: A, B, D and E."""
+"""The paper's table 1: A, B, D and E; and a size for small images, the recipe fashion-mnist-vgg's.
+"""
 
 
 def build(

@@ -9,24 +9,22 @@ normalization, 87 % without it.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from training.recipe import Recipe
-
-SMALL: Final[dict[str, Any]] = {
-    "filters": (32, 64, 96, 96, 64),
-    "stem_size": 5,
-    "stem_strides": 1,
-    "dense_dims": (192, 192),
-    "towers": 2,
-}
 
 RECIPE: Final = Recipe(
     name="cifar10-alexnet",
     description="Photographs of ten kinds of animals and vehicles (CIFAR-10), by a small AlexNet.",
     dataset="cifar10",
     architecture="alexnet",
-    arguments=SMALL,
+    arguments={
+        "filters": (32, 64, 96, 96, 64),
+        "stem_size": 5,
+        "stem_strides": 1,
+        "dense_dims": (192, 192),
+        "towers": 2,
+    },
     epochs=3,
     batch_size=128,
     learning_rate=1e-3,
