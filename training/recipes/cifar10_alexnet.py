@@ -4,6 +4,9 @@ Krizhevsky, Sutskever and Hinton, 2012, "ImageNet Classification with Deep Convo
 Networks", NeurIPS 25, §3.3: 89 % by their four-layer network for CIFAR-10 with local response
 normalization, 87 % without it.
 
+Measured on the test set: 54.86 % (seed 1), in 18 minutes on 2 cores of an AMD EPYC that other work
+shared. Three epochs are what they afforded: the loss still falls.
+
     python -m training train cifar10-alexnet
 """
 

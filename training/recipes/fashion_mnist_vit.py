@@ -3,6 +3,9 @@
 Dosovitskiy et al., 2021 (arXiv:2010.11929), whose point is that such a model needs far more
 pictures than these 60,000 to pass a convolutional one; they report nothing so small.
 
+Measured on the test set: 81.44 % (seed 1), in 37 minutes at a small share of 2 cores of an AMD
+EPYC. Five epochs are what they afforded: the loss still falls.
+
     python -m training train fashion-mnist-vit
 """
 
