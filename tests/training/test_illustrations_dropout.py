@@ -32,7 +32,12 @@ def test_it_draws_both_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         assert drawn.width > 1000
 
 
-def test_a_missing_run_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_run_is_named_and_both_commands_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(dropout, "RUNS", tmp_path)
-    with pytest.raises(UsageError, match="python -m training train mnist-mlp-plain"):
+    _write_run(tmp_path, "mnist-mlp-plain", 1, [0.4])
+    with pytest.raises(UsageError, match="no run of mnist-mlp-dropout") as raised:
         dropout.draw(tmp_path)
+    for recipe in dropout.RECIPES:
+        assert f"python -m training train {recipe}" in str(raised.value)

@@ -15,11 +15,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from service.manifest import keras_path
-from training import catalogue
 from training.datasets import dates
-from training.errors import DatasetError
 from training.figures import STYLE
+from training.illustrations import _exports
 from training.transducer import MEMORY, Transducer
 from training.vocabulary import START_ID, Vocabulary
 
@@ -36,7 +34,7 @@ def draw(folder: Path) -> Path:
     Raises:
         DatasetError: there is no export, or it came without its Keras model.
     """
-    model = _load(MODELS / NAME)
+    model = _exports.load(MODELS, NAME, "transformer")
     vocabulary = dates.load().vocabulary
     written, scores = look(model, vocabulary, SOURCE)
     path = folder / "attention.png"
@@ -78,17 +76,6 @@ def look(
     block = model.get_layer(f"decoder_{num_blocks}")
     _, scores = block(inputs, memory, return_attention_scores=True)
     return text, np.asarray(scores)[0]
-
-
-def _load(versions: Path) -> keras.Model:
-    exports = [each for each in versions.glob("*") if each.name.isdecimal()]
-    newest = max(exports, key=lambda each: int(each.name), default=None)
-    if newest is None or not keras_path(newest).exists():
-        raise DatasetError(
-            f"there is no Keras model of {NAME} in {versions}: python -m training train {NAME}"
-        )
-    catalogue.get("architecture", "transformer")  # registers the layers that the file names
-    return keras.models.load_model(keras_path(newest), compile=False)
 
 
 def _visible(text: str) -> list[str]:

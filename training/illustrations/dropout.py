@@ -58,9 +58,8 @@ def losses(runs: Path, recipe: str) -> Losses:
         each for each in (runs / recipe).glob("*/history.csv") if each.parent.name.isdigit()
     ]
     if not versions:
-        raise UsageError(
-            f"there is no run of {recipe} in {runs}: python -m training train {recipe}"
-        )
+        commands = " and ".join(f"python -m training train {name}" for name in RECIPES)
+        raise UsageError(f"there is no run of {recipe} in {runs}: the figure needs {commands}")
     newest = max(versions, key=lambda path: int(path.parent.name))
     with newest.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
