@@ -105,6 +105,7 @@ def save_confusion(
     np.add.at(counts, (truth, guesses), 1)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = min(3.0 + 0.55 * size, 24.0)
+    crowded = size > 10 or max(map(len, labels)) > 5
     with mpl.rc_context({**STYLE, "axes.grid": False}):
         figure = Figure(figsize=(side, side * 0.92))
         axes = figure.subplots()
@@ -114,7 +115,7 @@ def save_confusion(
                 shade = "white" if share[row, column] > 0.3 else "#303030"
                 number = str(counts[row, column])
                 axes.text(column, row, number, ha="center", va="center", color=shade, size=9)
-        axes.set_xticks(range(size), labels, rotation=0 if size <= 10 else 90)
+        axes.set_xticks(range(size), labels, rotation=90 if crowded else 0)
         axes.set_yticks(range(size), labels)
         accuracy = np.trace(counts) / max(counts.sum(), 1)
         axes.set(xlabel="the model's answer", ylabel="true class")
