@@ -56,8 +56,12 @@ def test_layers_inside_layers_are_indented(capsys: pytest.CaptureFixture[str]) -
     [
         ("lenet6", "unknown architecture or recipe 'lenet6', did you mean 'lenet5'? known are: "),
         ("resnet --variant 5o", "unknown variant of resnet '5o'"),
-        ("mlp", "mlp needs image_shape, num_classes: give --image-shape and --num-classes"),
-        ("vgg", "give --variant (11, 13, 16, 19) or --image-shape and --num-classes"),
+        (
+            "regularized-mlp",
+            "mlp needs image_shape, num_classes: give --image-shape and --num-clas",
+        ),
+        ("mlp", "give --variant (784-100-100-10) or --image-shape and --num-classes"),
+        ("vgg", "give --variant (11, 13, 16, 19, 28-pixels) or --image-shape and --num-classes"),
         ("vgg --variant 16 --image-shape 9x9x3", "vgg cannot be built so: VGG of 5 stacks needs"),
         ("lenet5 --image-shape 28x28", "'28x28' is not like 32x32x3: height, width, channels"),
         ("transformer --variant base --num-classes 3", "transformer takes no --num-classes"),
