@@ -19,7 +19,7 @@ serve: $(VENV)/.service ## Serve models/ on http://127.0.0.1:8000 (settings: HOS
 	@exec $(BIN)/python -m service
 
 test: $(VENV)/.dev ## Run every test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.dev ## Check style, types and the walls between rooms
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache
