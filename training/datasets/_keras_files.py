@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from training.datasets import Dataset, Split
 from training.errors import DatasetError
 from training.settings import Settings
 
@@ -16,6 +17,18 @@ KEYS: Final = ("x_train", "y_train", "x_test", "y_test")
 
 Arrays = list[NDArray[Any]]
 """x_train, y_train, x_test, y_test."""
+
+
+def grey_images(name: str, labels: tuple[str, ...]) -> Dataset:
+    """The set `name` of grey pictures of 28×28, to which it gives their one channel.
+
+    Raises:
+        DatasetError: the file is missing, broken, or does not hold the set's arrays.
+    """
+    x_train, y_train, x_test, y_test = arrays(name)
+    train = Split(x_train[..., np.newaxis], y_train.astype(np.int64))
+    test = Split(x_test[..., np.newaxis], y_test.astype(np.int64))
+    return Dataset(train, test, labels=labels, image_shape=(28, 28, 1))
 
 
 def arrays(name: str) -> Arrays:

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-import numpy as np
-
-from training.datasets import Dataset, Split, _keras_files
+from training.datasets import Dataset, _keras_files
 
 LABELS: Final = (
     *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
@@ -24,7 +22,4 @@ def load() -> Dataset:
     Raises:
         DatasetError: the file is missing, broken, or does not hold Fashion-MNIST's arrays.
     """
-    x_train, y_train, x_test, y_test = _keras_files.arrays("fashion_mnist")
-    train = Split(x_train[..., np.newaxis], y_train.astype(np.int64))
-    test = Split(x_test[..., np.newaxis], y_test.astype(np.int64))
-    return Dataset(train, test, labels=LABELS, image_shape=(28, 28, 1))
+    return _keras_files.grey_images("fashion_mnist", LABELS)
