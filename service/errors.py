@@ -2,8 +2,11 @@
 
 ServiceError
 ├─ RequestError            the caller can mend it
+│  ├─ Unauthorized
+│  ├─ Forbidden
 │  ├─ ModelNotFound
 │  ├─ VersionNotFound
+│  ├─ LabelNotFound
 │  ├─ UnsupportedTask
 │  ├─ UnsupportedType
 │  └─ InvalidInput
@@ -15,7 +18,8 @@ ServiceError
 │  └─ DeadlineExceeded
 └─ ModelError              the operator can mend it
    ├─ InferenceFailed
-   └─ InvalidExport
+   ├─ InvalidExport
+   └─ InvalidPlan
 """
 
 
@@ -32,12 +36,24 @@ class RequestError(ServiceError):
     """The request cannot be answered as it stands."""
 
 
+class Unauthorized(RequestError):
+    """The request needs a token, and has none or a wrong one."""
+
+
+class Forbidden(RequestError):
+    """The service does not let anybody do this, by its settings."""
+
+
 class ModelNotFound(RequestError):
     """No model has this name."""
 
 
 class VersionNotFound(RequestError):
     """The model has no such version."""
+
+
+class LabelNotFound(RequestError):
+    """The model has no version of this label."""
 
 
 class UnsupportedTask(RequestError):
@@ -86,3 +102,7 @@ class InferenceFailed(ModelError):
 
 class InvalidExport(ModelError):
     """The export's folder is incomplete, malformed or does not reproduce its goldens."""
+
+
+class InvalidPlan(ModelError):
+    """models.yaml, or a change asked of it, does not say what it must."""

@@ -11,12 +11,15 @@ import orjson
 from service.errors import (
     CapacityError,
     DeadlineExceeded,
+    Forbidden,
     InputTooLarge,
+    LabelNotFound,
     ModelError,
     ModelNotFound,
     Overloaded,
     RequestError,
     ServiceError,
+    Unauthorized,
     UnsupportedType,
     VersionNotFound,
 )
@@ -33,8 +36,11 @@ class OpenAIErrorRoute(EnvelopeRoute):
     statuses: ClassVar[Mapping[type[ServiceError], int]] = {
         ServiceError: 500,
         RequestError: 400,
+        Unauthorized: 401,
+        Forbidden: 403,
         ModelNotFound: 404,
         VersionNotFound: 404,
+        LabelNotFound: 404,
         UnsupportedType: 415,
         InputTooLarge: 413,
         CapacityError: 503,
