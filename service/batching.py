@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
@@ -28,12 +29,18 @@ Worker = Callable[[list[Row]], Sequence[Answer | Exception]]
 class _Request(Generic[Row, Answer]):
     """One caller's rows and the answers as they come."""
 
-    __slots__ = ("answers", "future", "open", "rows", "taken")
+    __slots__ = ("answers", "begun_at", "future", "open", "priority", "rows", "taken")
 
     def __init__(
-        self, rows: Sequence[Row], future: asyncio.Future[list[Answer | Exception]]
+        self,
+        rows: Sequence[Row],
+        future: asyncio.Future[list[Answer | Exception]],
+        priority: int,
     ) -> None:
         self.rows = rows
+        self.priority = priority
+        self.begun_at = 0.0
+        """When its first rows were taken, by the clock of `time.perf_counter`."""
         self.answers: list[Any] = [None] * len(rows)
         self.future = future
         self.open = len(rows)
@@ -68,12 +75,18 @@ class Batcher(Generic[Row, Answer]):
         max_batch_size: int,
         max_queue: int,
         on_loop: bool = False,
-        observe: Callable[[int], None] = lambda rows: None,
+        observe_batch: Callable[[int, float], None] = lambda rows, seconds: None,
+        observe_request: Callable[[float, float, bool], None] = lambda seconds, queued_s, ok: None,
     ) -> None:
-        """Start one thread a worker, or none. `observe` is told the rows of each batch."""
+        """Start one thread a worker, or none.
+
+        `observe_batch` is told the rows and the seconds of each batch, `observe_request` of each
+        request the seconds until its answer, those it waited of them, and whether it is good.
+        """
         self._max_batch_size = max_batch_size
         self._max_queue = max_queue
-        self._observe = observe
+        self._observe_batch = observe_batch
+        self._observe_request = observe_request
         self._queue: deque[_Request[Row, Answer]] = deque()
         self._queued = 0
         self._changed = threading.Condition()
@@ -101,8 +114,10 @@ class Batcher(Generic[Row, Answer]):
         """Rows that wait."""
         return self._queued
 
-    async def submit(self, rows: Sequence[Row]) -> list[Answer | Exception]:
+    async def submit(self, rows: Sequence[Row], priority: int = 0) -> list[Answer | Exception]:
         """The answers to `rows`, in their order; an exception stands for a row that failed.
+
+        Those of priority 1 go before those of 2, and so on; those of 0 go last.
 
         Raises:
             Overloaded: the queue has no room for them.
@@ -111,14 +126,20 @@ class Batcher(Generic[Row, Answer]):
         if not rows:
             return []
         loop = asyncio.get_running_loop()
-        request: _Request[Row, Answer] = _Request(rows, loop.create_future())
+        request: _Request[Row, Answer] = _Request(rows, loop.create_future(), priority)
+        started_at, ok = time.perf_counter(), False
         self._enqueue(request)
         self._wake_soon(loop)
         try:
-            return await request.future
+            answers = await request.future
+            ok = not any(isinstance(answer, Exception) for answer in answers)
+            return answers
         finally:
+            ended_at = time.perf_counter()
             if request.taken < len(rows):  # the caller leaves before its turn
                 self._withdraw(request)
+            queued_s = (request.begun_at or ended_at) - started_at
+            self._observe_request(ended_at - started_at, queued_s, ok)
 
     def _enqueue(self, request: _Request[Row, Answer]) -> None:
         with self._changed:
@@ -129,8 +150,16 @@ class Batcher(Generic[Row, Answer]):
                     f"{self._queued} rows wait for this model, which lets {self._max_queue} wait; "
                     f"this request has {len(request.rows)}: try again in a moment"
                 )
-            self._queue.append(request)
+            self._queue.insert(self._place(request.priority), request)
             self._queued += len(request.rows)
+
+    def _place(self, priority: int) -> int:
+        """Behind every request of the same priority or a higher one."""
+        place = len(self._queue)
+        if priority:
+            while place and _gives_way(self._queue[place - 1], priority):
+                place -= 1
+        return place
 
     def _wake_soon(self, loop: asyncio.AbstractEventLoop) -> None:
         """Wake a worker after what the loop has at hand now: those requests then share a batch,
@@ -174,8 +203,10 @@ class Batcher(Generic[Row, Answer]):
         # A call of its own, so that a thread that waits keeps nothing of its last batch alive.
         batch = self._take()
         if batch:
-            self._observe(len(batch))
-            self._deliver(batch, _run(worker, [request.rows[index] for request, index in batch]))
+            started_at = time.perf_counter()
+            answers = _run(worker, [request.rows[index] for request, index in batch])
+            self._observe_batch(len(batch), time.perf_counter() - started_at)
+            self._deliver(batch, answers)
         return bool(batch)
 
     def _take(self) -> list[tuple[_Request[Row, Answer], int]]:
@@ -187,6 +218,8 @@ class Batcher(Generic[Row, Answer]):
             while self._queue and len(batch) < self._max_batch_size:
                 request = self._queue[0]
                 start = request.taken
+                if not start:
+                    request.begun_at = time.perf_counter()
                 request.taken = min(start + self._max_batch_size - len(batch), len(request.rows))
                 batch.extend((request, index) for index in range(start, request.taken))
                 if request.taken == len(request.rows):
@@ -231,6 +264,11 @@ def _run(worker: Worker[Row, Answer], rows: list[Row]) -> Sequence[Answer | Exce
         logger.exception("a batch of %d rows failed", len(rows))
         message = "the model failed on this batch; the service's log says why"
         return [InferenceFailed(message) for _ in rows]
+
+
+def _gives_way(request: _Request[Any, Any], priority: int) -> bool:
+    """Whether a waiting request lets one of `priority` before it; one that has begun does not."""
+    return not request.taken and not 0 < request.priority <= priority
 
 
 def _resolve(requests: list[_Request[Row, Answer]]) -> None:

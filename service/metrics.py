@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -32,3 +33,10 @@ GOLDEN_ERROR: Final = Gauge(
     "The largest absolute difference from the goldens when it was loaded.",
     ["model", "version"],
 )
+
+
+def forget(model: str, version: str) -> None:
+    """Drop the series of a version that is no longer served, and what they keep alive."""
+    for family in (BATCH_ROWS, QUEUED_ROWS, MODEL_READY, GOLDEN_ERROR):
+        with contextlib.suppress(KeyError):
+            family.remove(model, version)

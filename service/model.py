@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final, Literal
 
@@ -16,7 +16,8 @@ from service.errors import NotReady, ServiceError
 from service.golden import Loaded
 from service.manifest import Manifest
 from service.runtimes import Program, Tensors
-from service.settings import Settings
+from service.settings import RunOptions, Settings
+from service.statistics import Statistics
 from service.store import Export
 
 logger = logging.getLogger(__name__)
@@ -26,47 +27,102 @@ _QUICK_S: Final = 0.003
 interpreter cost more, and nobody waits longer than for a few requests of others.
 """
 
-State = Literal["loading", "ready", "failed"]
+State = Literal["unloaded", "loading", "ready", "unloading", "failed"]
 
 
 class Model:
-    """An export and its life: loading, then ready or failed."""
+    """One version of one export and its life: loaded and unloaded, or failed.
 
-    def __init__(self, export: Export, settings: Settings) -> None:
+    Its methods are called on one event loop.
+    """
+
+    def __init__(
+        self, export: Export, settings: Settings, options: RunOptions | None = None
+    ) -> None:
         self.export = export
-        self.state: State = "loading"
+        self.state: State = "unloaded"
         self.reason = "not loaded yet"
         """Why it is in this state: the choice made, or what went wrong."""
         self.loaded: Loaded | None = None
         self.ready_at: float | None = None
         """When it became ready, in seconds since 1970."""
+        self.used_at = 0.0
+        """When it was last asked, by the clock of `time.monotonic`."""
+        self.options = options or settings.run_options(export.name)
+        """Where and how it runs."""
+        self.statistics = Statistics()
+        """What it has done since it was found."""
         self._settings = settings
         self._promised = _promised(export)
         self._batchers: dict[str, Batcher[Any, Any]] = {}
         self._labels = (export.name, str(export.version))
+        self._changing = asyncio.Lock()
+        self._leases = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def queue(self) -> None:
+        """Say that it will be loaded soon."""
+        self.state, self.reason = "loading", "waits for its turn"
+
+    def refuse(self, reason: str) -> None:
+        """Say why it cannot be loaded."""
+        self.state, self.reason = "failed", reason
+        logger.error("%s/%d failed to load: %s", self.export.name, self.export.version, reason)
 
     async def load(self) -> None:
         """Load, prove and warm the model; a failure is kept as its state, never raised."""
+        async with self._changing:
+            if self.state != "ready":
+                await self._load()
+
+    async def _load(self) -> None:
         started = time.perf_counter()
-        metrics.MODEL_READY.labels(*self._labels).set(0)
+        self.state, self.reason = "loading", "being loaded"
         try:
             loaded, workers = await asyncio.to_thread(self._prepare)
         except ServiceError as error:
-            self._fail(error.message)
+            self.refuse(error.message)
         except Exception as error:
             logger.exception("%s/%d: unexpected", self.export.name, self.export.version)
-            self._fail(f"{type(error).__name__}: {error}")
+            self.refuse(f"{type(error).__name__}: {error}")
         else:
             self._batchers = {name: self._batcher(name, each) for name, each in workers.items()}
             self._become_ready(loaded, time.perf_counter() - started)
 
-    async def close(self) -> None:
-        """Answer what waits, then free the model's memory."""
-        self.state, self.reason = "failed", "unloaded"
-        metrics.MODEL_READY.labels(*self._labels).set(0)
-        await asyncio.gather(*(batcher.close() for batcher in self._batchers.values()))
-        self._batchers.clear()
-        self.loaded = None
+    async def unload(self, reason: str, patience_s: float | None = None) -> None:
+        """Wait until nobody holds it, answer what waits, then free the model's memory.
+
+        Those who still hold it after `patience_s` seconds are no longer waited for.
+        """
+        self.state, self.reason = "unloading", f"{reason}: its last requests are being answered"
+        try:
+            await asyncio.wait_for(self._idle.wait(), patience_s)
+        except TimeoutError:
+            name = f"{self.export.name}/{self.export.version}"
+            logger.warning("%s is unloaded while %d requests hold it", name, self._leases)
+        async with self._changing:
+            await asyncio.gather(*(batcher.close() for batcher in self._batchers.values()))
+            self._batchers.clear()
+            self.loaded = None
+            self.state, self.reason = "unloaded", reason
+
+    def hold(self) -> None:
+        """Keep the model from being unloaded until `release`."""
+        self._leases += 1
+        self.used_at = time.monotonic()
+        self._idle.clear()
+
+    def release(self) -> None:
+        """Undo one `hold`."""
+        self._leases -= 1
+        if not self._leases:
+            self._idle.set()
+
+    @property
+    def is_held(self) -> bool:
+        """Whether somebody uses it now."""
+        return self._leases > 0
 
     @property
     def queued(self) -> int:
@@ -90,19 +146,21 @@ class Model:
             )
         return self.loaded.manifest
 
-    async def run(self, signature: str, rows: Sequence[Any]) -> list[Any]:
+    async def run(self, signature: str, rows: Sequence[Any], priority: int = 0) -> list[Any]:
         """The answers of a signature to `rows`; an exception stands for a row that failed.
+
+        Rows of priority 1 go before those of 2, and so on; those of 0 go last.
 
         Raises:
             Overloaded: too many rows wait for this model.
             NotReady: the model was unloaded meanwhile.
         """
-        self.ready_manifest()
-        return await self._batchers[signature].submit(rows)
+        if self.loaded is None:
+            self.ready_manifest()
+        return await self._batchers[signature].submit(rows, priority)
 
     def _prepare(self) -> tuple[Loaded, dict[str, list[Worker[Any, Any]]]]:
-        options = self._settings.run_options(self.export.name)
-        loaded = golden.load(self.export, options)
+        loaded = golden.load(self.export, self.options)
         workers = {
             name: [self._worker(loaded.manifest, program, name) for program in loaded.programs]
             for name in loaded.manifest.signatures
@@ -125,15 +183,24 @@ class Model:
             max_queue=self._settings.max_queue,
             on_loop=len(workers) == 1
             and any(each.batch_seconds < _QUICK_S for each in classifiers),
-            observe=metrics.BATCH_ROWS.labels(*self._labels).observe,
+            observe_batch=self._observer(),
+            observe_request=self.statistics.request,
         )
+
+    def _observer(self) -> Callable[[int, float], None]:
+        rows_of_batches = metrics.BATCH_ROWS.labels(*self._labels)
+
+        def observe(rows: int, seconds: float) -> None:
+            rows_of_batches.observe(rows)
+            self.statistics.batch(rows, seconds)
+
+        return observe
 
     def _become_ready(self, loaded: Loaded, seconds: float) -> None:
         self.loaded, self.ready_at = loaded, time.time()
         on_loop = all(batcher.on_loop for batcher in self._batchers.values())
         where = "the event loop" if on_loop else "a thread of their own"
         self.state, self.reason = "ready", f"{loaded.reason}; batches run on {where}"
-        metrics.MODEL_READY.labels(*self._labels).set(1)
         metrics.QUEUED_ROWS.labels(*self._labels).set_function(lambda: self.queued)
         if loaded.golden_error is not None:
             metrics.GOLDEN_ERROR.labels(*self._labels).set(loaded.golden_error)
@@ -144,10 +211,6 @@ class Model:
             "unknown" if loaded.golden_error is None else f"{loaded.golden_error:.2g}",
             self.reason,
         )
-
-    def _fail(self, reason: str) -> None:
-        self.state, self.reason = "failed", reason
-        logger.error("%s/%d failed to load: %s", self.export.name, self.export.version, reason)
 
 
 def _promised(export: Export) -> Manifest | None:

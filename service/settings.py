@@ -102,6 +102,13 @@ class Settings(BaseSettings):
     required_models: Annotated[tuple[str, ...] | None, NoDecode, BeforeValidator(_names)] = None
     """The models that /health/ready waits for, as a,b or a JSON list; left out: all there are."""
 
+    models_file: Path | None = None
+    """The file that plans versions, labels and traffic; left out: models.yaml in MODELS_DIR."""
+    loading: Annotated[Literal["eager", "lazy"], BeforeValidator(_lower)] = "eager"
+    """When models are loaded: eager at the start, lazy at a model's first request."""
+    memory_budget_mb: PositiveInt | None = None
+    """MB of resident memory past which the models idle longest are unloaded; implies lazy."""
+
     runtime: RuntimeChoice = "auto"
     """What runs models; auto: openvino on a CPU for exports converted for it, else tensorflow."""
     device: DeviceChoice = "auto"

@@ -1,9 +1,10 @@
-"""The folder of models: which exports are there, and which version of each is served."""
+"""The folder of models: which exports are there, in which versions, and whether they changed."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from service.errors import InvalidExport
@@ -14,11 +15,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """One folder `<name>/<version>/` with a SavedModel in it."""
+    """One folder `<name>/<version>/` with a SavedModel in it, as it was when it was looked at."""
 
     name: str
     version: int
     path: Path
+    stamp: int = field(default=0, repr=False)
+    """Differs when a file in the folder was added, removed or written anew."""
+    changed_at: float = field(default=0.0, repr=False, compare=False)
+    """When a file of it last changed, in seconds since 1970."""
 
     @property
     def is_foreign(self) -> bool:
@@ -26,8 +31,8 @@ class Export:
         return not manifest_path(self.path).exists()
 
 
-def newest(models_dir: Path) -> list[Export]:
-    """The newest version of every model in `models_dir`, by name.
+def scan(models_dir: Path) -> dict[str, list[Export]]:
+    """Every version of every model in `models_dir`, by name, the newest version last.
 
     A version is a folder whose name is a positive integer and which holds a SavedModel, as
     TensorFlow Serving reads it; anything else in the folder is left alone, and so, with a warning,
@@ -41,12 +46,12 @@ def newest(models_dir: Path) -> list[Export]:
             f"MODELS_DIR={models_dir} is not a folder: "
             "point it at one that holds <name>/<version>/saved_model.pb"
         )
-    found = []
+    found = {}
     for folder in sorted(models_dir.iterdir()):
         if folder.name.startswith(".") or not (versions := _versions(folder)):
             continue
         if MODEL_NAME.fullmatch(folder.name):
-            found.append(versions[-1])
+            found[folder.name] = versions
         else:
             logger.warning(
                 "%s is left out: a model's name is letters, digits, '.', '_' and '-', at most 128, "
@@ -54,6 +59,15 @@ def newest(models_dir: Path) -> list[Export]:
                 folder,
             )
     return found
+
+
+def newest(models_dir: Path) -> list[Export]:
+    """The newest version of every model in `models_dir`, by name.
+
+    Raises:
+        InvalidExport: `models_dir` is not a folder.
+    """
+    return [versions[-1] for versions in scan(models_dir).values()]
 
 
 def find(folder: Path) -> Export:
@@ -78,6 +92,8 @@ def _versions(folder: Path) -> list[Export]:
         return []
     try:
         exports = [export for entry in folder.iterdir() if (export := _export(entry)) is not None]
+    except FileNotFoundError:  # removed while it was read
+        return []
     except PermissionError as error:
         # One folder that this user may not read must not keep the other models from serving.
         logger.warning("%s is left out: %s", folder, error.strerror)
@@ -90,4 +106,17 @@ def _export(folder: Path) -> Export | None:
     is_version = name.isascii() and name.isdigit() and name[0] != "0"
     if not is_version or not (folder / "saved_model.pb").is_file():
         return None
-    return Export(folder.parent.name, int(name), folder)
+    files = sorted(_files(folder))
+    changed_at = max((changed for *_, changed in files), default=0.0)
+    return Export(folder.parent.name, int(name), folder, hash(tuple(files)), changed_at)
+
+
+def _files(folder: Path) -> Iterator[tuple[str, int, int, float]]:
+    """Each file's path, size, inode and time of change; a copy that keeps times changes that too."""
+    for path in folder.rglob("*"):
+        try:
+            facts = path.stat()
+        except OSError:  # removed meanwhile, or a link to nothing: loading says what is missing
+            continue
+        if not path.is_dir():
+            yield str(path), facts.st_size, facts.st_ino, facts.st_ctime

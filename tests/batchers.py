@@ -52,7 +52,7 @@ def serve(
             name="test",
             max_batch_size=max_batch_size,
             max_queue=max_queue,
-            observe=observe,
+            observe_batch=lambda rows, seconds: observe(rows),
         )
         try:
             await asyncio.wait_for(use(batcher), PATIENCE_S)

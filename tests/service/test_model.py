@@ -32,7 +32,7 @@ def live(folder: Path, use: Callable[[Model], Awaitable[None]], **settings: Any)
             await model.load()
             await asyncio.wait_for(use(model), 60)
         finally:
-            await model.close()
+            await model.unload("done")
 
     asyncio.run(run())
 
@@ -56,9 +56,9 @@ def test_a_model_is_ready_when_it_is_proven(models_dir: Path) -> None:
 
 def test_before_it_is_loaded_it_says_so(models_dir: Path) -> None:
     model = Model(find(models_dir / "shade"), Settings())
-    assert (model.state, model.loaded) == ("loading", None)
+    assert (model.state, model.loaded) == ("unloaded", None)
     assert model.manifest == Manifest.read(models_dir / "shade" / "1"), "what it promises is known"
-    with pytest.raises(NotReady, match=r"'shade' is not ready \(loading\): not loaded yet"):
+    with pytest.raises(NotReady, match=r"'shade' is not ready \(unloaded\): not loaded yet"):
         model.ready_manifest()
 
 
@@ -110,7 +110,7 @@ def test_a_closed_model_refuses(models_dir: Path) -> None:
     async def run() -> None:
         model = Model(find(models_dir / "shade"), Settings(device="cpu"))
         await model.load()
-        await model.close()
+        await model.unload("done")
         with pytest.raises(NotReady, match="unloaded"):
             await model.run("classify", [image(0)])
 
@@ -121,7 +121,7 @@ def test_what_waits_when_a_model_closes_is_answered(models_dir: Path) -> None:
     async def use(model: Model) -> None:
         waiting = [asyncio.create_task(model.run("classify", [image(255)] * 9)) for _ in range(9)]
         await asyncio.sleep(0)
-        await model.close()
+        await model.unload("done")
         for answers in await asyncio.gather(*waiting):
             assert [answer.argmax() for answer in answers] == [2] * 9
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from service.errors import InvalidExport
-from service.store import Export, find, newest
+from service.store import Export, find, newest, scan
 
 
 def saved_model(folder: Path) -> Path:
@@ -16,13 +17,17 @@ def saved_model(folder: Path) -> Path:
     return folder
 
 
+def names(exports: Iterable[Export]) -> list[tuple[str, int, Path]]:
+    return [(export.name, export.version, export.path) for export in exports]
+
+
 def test_the_newest_version_is_the_largest_number(tmp_path: Path) -> None:
     for version in ("9", "10", "2"):
         saved_model(tmp_path / "digits" / version)
     saved_model(tmp_path / "cats" / "1")
-    assert newest(tmp_path) == [
-        Export("cats", 1, tmp_path / "cats" / "1"),
-        Export("digits", 10, tmp_path / "digits" / "10"),
+    assert names(newest(tmp_path)) == [
+        ("cats", 1, tmp_path / "cats" / "1"),
+        ("digits", 10, tmp_path / "digits" / "10"),
     ]
 
 
@@ -45,7 +50,7 @@ def test_the_newest_version_is_the_largest_number(tmp_path: Path) -> None:
 def test_what_is_not_a_version_is_left_alone(tmp_path: Path, junk: str) -> None:
     real = saved_model(tmp_path / "digits" / "3")
     saved_model(tmp_path / junk)
-    assert newest(tmp_path) == [Export("digits", 3, real)]
+    assert names(newest(tmp_path)) == [("digits", 3, real)]
 
 
 def test_a_model_whose_name_cannot_be_served_is_warned_of(
@@ -66,7 +71,7 @@ def test_files_and_folders_without_a_saved_model_are_left_alone(tmp_path: Path) 
     (tmp_path / "digits" / "6" / "saved_model.pb").mkdir(parents=True)
     (tmp_path / "empty").mkdir()
     (tmp_path / "README.md").write_text("hello")
-    assert newest(tmp_path) == [Export("digits", 3, real)]
+    assert names(newest(tmp_path)) == [("digits", 3, real)]
 
 
 def test_a_link_to_a_model_is_a_model(tmp_path: Path) -> None:
@@ -95,7 +100,7 @@ def test_one_unreadable_model_does_not_hide_the_others(
         return plain(self)
 
     monkeypatch.setattr(Path, "iterdir", forbidden)
-    assert newest(tmp_path) == [Export("digits", 1, real)]
+    assert names(newest(tmp_path)) == [("digits", 1, real)]
     assert "secret is left out: Permission denied" in caplog.text
 
 
@@ -103,10 +108,10 @@ def test_an_export_is_found_by_its_folder_or_its_models(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old, new = (saved_model(tmp_path / "digits" / version) for version in ("9", "10"))
-    assert find(old) == Export("digits", 9, old)
-    assert find(tmp_path / "digits") == Export("digits", 10, new)
+    assert names([find(old)]) == [("digits", 9, old)]
+    assert names([find(tmp_path / "digits")]) == [("digits", 10, new)]
     monkeypatch.chdir(new)
-    assert find(Path()) == Export("digits", 10, new)
+    assert names([find(Path())]) == [("digits", 10, new)]
 
 
 @pytest.mark.parametrize("folder", ["nowhere", ".", "digits/1"])
@@ -122,3 +127,23 @@ def test_an_export_without_a_manifest_is_foreign(tmp_path: Path) -> None:
     (folder / "assets.extra").mkdir()
     (folder / "assets.extra" / "manifest.json").write_text("{}")
     assert not find(folder).is_foreign
+
+
+def test_every_version_is_found_and_a_change_in_any_file_of_it_shows(tmp_path: Path) -> None:
+    for version in ("9", "10", "2"):
+        saved_model(tmp_path / "digits" / version)
+    before = scan(tmp_path)
+    assert [export.version for export in before["digits"]] == [2, 9, 10]
+    assert scan(tmp_path) == before
+    weights = tmp_path / "digits" / "9" / "variables" / "weights"
+    weights.parent.mkdir()
+    weights.write_bytes(b"1")
+    added = scan(tmp_path)
+    weights.unlink()
+    weights.write_bytes(b"2")  # as long as before
+    replaced = scan(tmp_path)
+    versions = [each["digits"] for each in (before, added, replaced)]
+    two, nine, ten = (list(exports) for exports in zip(*versions, strict=True))
+    assert len(set(two)) == len(set(ten)) == 1
+    assert len(set(nine)) == 3
+    assert nine[2].changed_at >= nine[0].changed_at > 0
