@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -14,6 +14,7 @@ from pydantic import (
     Field,
     PositiveFloat,
     PositiveInt,
+    SecretStr,
 )
 from pydantic import model_validator as validate_together
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -48,6 +49,9 @@ def _names(value: object) -> Any:
     except ValueError:
         raise ValueError(f'names are a,b or a JSON list such as ["a", "b"]; got {value}') from None
 
+
+_TOKEN_LENGTH: Final = 16
+"""Characters of the shortest token that is not worth guessing."""
 
 RuntimeChoice = Annotated[Literal["auto", "tensorflow", "openvino"], BeforeValidator(_lower)]
 DeviceChoice = Annotated[str, BeforeValidator(_lower), AfterValidator(_known_devices)]
@@ -96,6 +100,12 @@ class Settings(BaseSettings):
     """The TCP port to listen on; 0 takes a free one."""
     root_path: Annotated[str, AfterValidator(_url_prefix)] = ""
     """The path under which a reverse proxy shows the service, such as /lutrin."""
+    server_name: str = "lutrin"
+    """The name by which the Open Inference Protocol's metadata introduces the service."""
+    admin: bool = False
+    """Allow load, unload, labels and traffic to be changed over HTTP and gRPC."""
+    admin_token: SecretStr | None = None
+    """What their callers send as Authorization: Bearer …; 16 characters or more, secret."""
 
     models_dir: Path = Path("models")
     """The folder that holds models/<name>/<version>/."""
@@ -146,6 +156,16 @@ class Settings(BaseSettings):
     """Lines for people or JSON objects; auto: people in a terminal, JSON elsewhere."""
     access_log: bool = False
     """Log every request. Off by default: it costs throughput, and /metrics counts them."""
+
+    @validate_together(mode="after")
+    def _changes_take_a_token(self) -> Self:
+        token = self.admin_token.get_secret_value() if self.admin_token else ""
+        if self.admin and len(token) < _TOKEN_LENGTH:
+            raise ValueError(
+                f"ADMIN=true takes an ADMIN_TOKEN of {_TOKEN_LENGTH} characters or more, such as "
+                f"`openssl rand -hex 16` makes; got {len(token)}"
+            )
+        return self
 
     @validate_together(mode="after")
     def _largest_request_fits_the_queue(self) -> Self:

@@ -76,6 +76,6 @@ def test_what_the_caller_takes_is_understood(header: str, codings: list[str]) ->
 
 
 def test_answers_are_what_other_tools_read() -> None:
-    parts = [BODY[:10], memoryview(BODY)[10:]]
+    parts: list[bytes | memoryview] = [BODY[:10], memoryview(BODY)[10:]]
     assert gzip.decompress(compression.deflate(parts, "gzip")) == BODY
     assert zlib.decompress(compression.deflate(parts, "deflate")) == BODY
