@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in python3.12 python3.13 python3.11 python3 python; do \
 	&& echo $$p && break; done)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help serve test lint bench constraints clean
+.PHONY: help serve test lint bench constraints protos clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -33,6 +33,14 @@ constraints: ## Write constraints.txt anew from what resolves today
 	(echo "# The versions the tests pass with, for Python 3.11 to 3.13. Written by 'make constraints'." \
 		&& build/constraints/bin/python -m pip freeze --exclude-editable \
 		| grep -E '^[A-Za-z0-9._-]+==') > constraints.txt
+
+# Generated code runs with the protobuf that wrote it and all newer ones up to the end of the next
+# major version. So it is written by the lowest that pyproject.toml allows: 6.31.1, of these tools.
+protos: ## Write the gRPC messages' Python classes anew from their .proto files
+	rm -rf build/protos && $(PYTHON) -m venv build/protos
+	build/protos/bin/python -m pip install --quiet grpcio-tools==1.74.0
+	build/protos/bin/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. \
+		service/grpc/protos/*.proto
 
 clean: ## Remove the environment and caches
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

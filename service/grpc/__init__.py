@@ -1,0 +1,1 @@
+"""What this service speaks over gRPC, on a port of its own. Needs the extra `grpc`."""
