@@ -39,11 +39,17 @@ def elements_of(values: Sequence[Any], dtype: DType, *, exact: bool = False) -> 
     Raises:
         InvalidInput: a value is not of the type; says which.
     """
-    array = np.empty(len(values), np.float64 if dtype in MANTISSAS else numpy_dtype(dtype))
+    wanted = numpy_dtype(dtype)
+    array = np.empty(len(values), np.float64 if dtype in MANTISSAS else wanted)
+    if dtype in MANTISSAS and set(map(type, values)) <= {float}:
+        array[:] = values
+        is_large = np.isfinite(array) & (np.abs(array) >= OVERFLOWS[dtype])
+        if not is_large.any():
+            return array.astype(wanted)
     convert = _conversion(dtype, exact)
     for index, value in enumerate(values):
         array[index] = convert(value)
-    return array.astype(numpy_dtype(dtype), copy=False)
+    return array.astype(wanted, copy=False)
 
 
 def _conversion(dtype: DType, exact: bool) -> Callable[[Any], Any]:

@@ -72,6 +72,12 @@ def test_kinds_are_told_apart(rest: bytes) -> None:
     assert _json_text.is_object(value)
 
 
+def test_lists_longer_than_simdjson_counts_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_json_text, "_COUNTED", 5)
+    assert isinstance(parse(b"[1,1,1,1,1,1]"), list)
+    assert not isinstance(parse(b"[1,1,1,1,1]"), list)
+
+
 def test_long_values_are_quoted_in_part() -> None:
     assert _json_text.shown({"a": "é"}) == '{"a": "\\u00e9"}'
     assert len(_json_text.shown(parse(b"[1" + b",1" * 999 + b"]"))) < 110
