@@ -1,34 +1,34 @@
-"""The models by name, and what can be asked of them."""
+"""What can be asked of the models: classify pictures, infer on tensors, load and unload."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
-import logging
-from collections.abc import Awaitable, Sequence
-from typing import Final, NamedTuple, TypeVar, cast
+from collections.abc import Awaitable, Collection, Sequence
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
-from service import store
+import numpy as np
+from numpy.typing import NDArray
+
+from service import runtimes
 from service.classification import Prediction, Probabilities, top
 from service.decoding import Decoders
 from service.errors import (
     DeadlineExceeded,
     InputTooLarge,
     InvalidInput,
-    ModelNotFound,
     NotReady,
     RequestError,
     ServiceError,
     UnsupportedTask,
-    VersionNotFound,
 )
 from service.images import Picture
-from service.manifest import ImageInput, Manifest, Task
+from service.lease import Lease
+from service.manifest import ImageInput, Task
 from service.model import Model
+from service.repository import Repository
 from service.runtimes import Tensors
 from service.settings import Settings
-
-logger = logging.getLogger(__name__)
+from service.upkeep import Upkeep
 
 T = TypeVar("T")
 
@@ -47,9 +47,9 @@ class Engine:
     """All models of the service. Its methods are called on one event loop."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._models: dict[str, Model] = {}
-        self._loading: asyncio.Task[None] | None = None
+        self.settings = settings
+        self.repository = Repository(settings)
+        self._upkeep = Upkeep(self.repository, settings)
         self._closing = False
         self._decoders = Decoders(settings.max_queue)
 
@@ -58,52 +58,74 @@ class Engine:
 
         Raises:
             InvalidExport: the folder of models is not there.
+            InvalidPlan: models.yaml does not say what it must.
         """
-        exports = store.newest(self._settings.models_dir)
-        self._models = {export.name: Model(export, self._settings) for export in exports}
-        if not exports:
-            logger.warning("there are no models in %s", self._settings.models_dir)
-        self._loading = asyncio.create_task(self._load())
+        await self._upkeep.start()
 
     async def close(self) -> None:
         """Refuse new work, finish what waits, free the models."""
         self._closing = True
-        if self._loading is not None:
-            await self._loading
-        await asyncio.gather(*(model.close() for model in self.models))
+        await self._upkeep.close()
+        await self.repository.close()
         self._decoders.close()
-
-    async def _load(self) -> None:
-        # One after another: a load uses all cores, and the first is ready the sooner.
-        for model in self.models:
-            if not self._closing:
-                await model.load()
-        # What is loaded stays. Left among the living, the garbage collector would walk through all
-        # of it every few thousand requests, tens of milliseconds each time.
-        gc.collect()
-        gc.freeze()
 
     @property
     def models(self) -> list[Model]:
-        """Every model found, ready or not, by name."""
-        return list(self._models.values())
+        """Every version known, by name, the newest first, ready or not."""
+        return self.repository.models
+
+    def versions(self, name: str) -> list[Model]:
+        """The versions of a model, the newest first.
+
+        Raises:
+            ModelNotFound: no model has this name.
+        """
+        return self.repository.shelf(name).models
 
     def missing(self) -> dict[str, str]:
         """The required models that are not ready, each with the reason; empty when all are."""
         if self._closing:
             return {"*": "the service is shutting down"}
-        required = self._settings.required_models
-        if required is None and not self._models:
-            return {"*": f"there are no models in {self._settings.models_dir}"}
-        names = list(self._models) if required is None else required
-        reasons = {name: self._why_not_ready(name) for name in names}
+        required, shelves = self.settings.required_models, self.repository.shelves
+        if required is None and not shelves:
+            return {"*": f"there are no models in {self.settings.models_dir}"}
+        # A model that an operator unloaded is missed only where it is required by name.
+        names = [each.name for each in shelves.values() if not each.is_closed]
+        reasons = {
+            name: self._why_not_ready(name) for name in (names if required is None else required)
+        }
         return {name: reason for name, reason in reasons.items() if reason is not None}
 
     def _why_not_ready(self, name: str) -> str | None:
-        model = self._models.get(name)
-        if model is None:
-            return f"not found in {self._settings.models_dir}"
-        return None if model.state == "ready" else f"{model.state}: {model.reason}"
+        shelf = self.repository.shelves.get(name)
+        if shelf is None or not shelf.models:
+            return f"not found in {self.settings.models_dir}"
+        if shelf.is_servable and not shelf.is_closed:
+            return None
+        model = shelf.pick()
+        return f"{model.state}: {model.reason}"
+
+    async def lease(
+        self,
+        name: str | None,
+        *,
+        version: int | None = None,
+        task: Task | None = None,
+    ) -> Lease:
+        """The version that is to answer a request, loaded first where that was left for later.
+
+        `name` may be None when exactly one model can do `task`.
+
+        Raises:
+            ServiceError: there is no such model or version, or it is not ready.
+        """
+        if self._closing:
+            raise NotReady("the service is shutting down")
+        found = self._only_one_for(task) if name is None else name
+        model = self.repository.shelf(found).pick(version)
+        if model.state != "ready":
+            model = await self._in_time(self.repository.bring(found, version))
+        return Lease(model)
 
     async def classify(
         self,
@@ -120,42 +142,63 @@ class Engine:
         Raises:
             ServiceError: one of `service.errors`; `param` says which picture it is about.
         """
-        count = min(_TOP_K, self._settings.max_top_k) if top_k is None else top_k
+        count = min(_TOP_K, self.settings.max_top_k) if top_k is None else top_k
         self._check_request(files, count)
-        found, manifest, signature = self._find(model, version, "classify")
-        if manifest.image is None or manifest.labels is None:
-            raise UnsupportedTask(f"'{found.export.name}' takes no pictures", param="model")
-        pictures = [self._open(data, index) for index, data in enumerate(files)]
-        answers = await self._in_time(self._answer(found, signature, pictures, manifest.image))
-        results = [top(answer, manifest.labels, count) for answer in answers]
-        return Classification(found.export.name, found.export.version, results)
+        with await self.lease(model, version=version, task="classify") as lease:
+            export, labels, image = lease.model.export, lease.manifest.labels, lease.manifest.image
+            signature = lease.signature_for("classify")
+            if image is None or labels is None:
+                raise UnsupportedTask(f"'{export.name}' takes no pictures", param="model")
+            pictures = [self._open(data, index) for index, data in enumerate(files)]
+            answers = await self._in_time(self._answer(lease.model, signature, pictures, image))
+            results = [top(answer, labels, count) for answer in answers]
+            return Classification(export.name, export.version, results)
 
     async def infer(
         self,
+        lease: Lease,
         inputs: Tensors,
         *,
-        model: str | None = None,
-        version: int | None = None,
         signature: str | None = None,
+        outputs: Collection[str] | None = None,
+        priority: int = 0,
+        timeout_s: float | None = None,
     ) -> Tensors:
-        """Run one signature on raw tensors; left out, the model's first.
+        """Run a signature of a leased model on raw tensors; left out, its first.
+
+        Of the outputs those named in `outputs` come back, in their order; left out, all. Requests
+        of priority 1 go before those of 2, and so on; those of 0 go last.
 
         Raises:
-            ServiceError: one of `service.errors`.
+            ServiceError: one of `service.errors`; `param` names the tensor at fault.
         """
-        found, manifest, first = self._find(model, version, "infer")
-        name = signature or first
-        tensors = [each for each, spec in manifest.signatures.items() if spec.task == "infer"]
-        if name not in tensors:
+        name = lease.signature(signature)
+        spec = lease.manifest.signatures[name]
+        wanted = list(spec.outputs) if outputs is None else list(outputs)
+        unknown = [each for each in wanted if each not in spec.outputs]
+        if unknown:
             raise InvalidInput(
-                f"'{found.export.name}' has no signature '{name}' that takes tensors; "
-                f"those that do: {', '.join(tensors)}",
-                param="signature",
+                f"there is no output '{unknown[0][:100]}'; the signature '{name}' has: "
+                f"{', '.join(spec.outputs)}",
+                param="outputs",
             )
-        [answer] = await self._in_time(found.run(name, [inputs]))
-        if isinstance(answer, Exception):
-            raise answer
-        return cast(Tensors, answer)
+        runtimes.check(inputs, spec.inputs)
+        run = self._run_rows if spec.task == "classify" else _run_whole
+        answer = await self._in_time(run(lease.model, name, inputs, priority), timeout_s)
+        return {each: answer[each] for each in wanted}
+
+    async def _run_rows(
+        self, model: Model, signature: str, inputs: Tensors, priority: int
+    ) -> Tensors:
+        """Each picture is a row of its own, which shares its batch with those of others."""
+        [pixels] = inputs.values()
+        if len(pixels) > self.settings.max_queue:
+            raise InputTooLarge(
+                f"the request has {len(pixels)} rows; at most MAX_QUEUE={self.settings.max_queue} "
+                "are taken: send them in parts"
+            )
+        rows = _all_good(await model.run(signature, list(pixels), priority))
+        return {"probabilities": _stacked(model, rows)}
 
     async def _answer(
         self, model: Model, signature: str, pictures: Sequence[Picture], image: ImageInput
@@ -163,8 +206,8 @@ class Engine:
         rows = _all_good(await self._decoders.rows(pictures, image))
         return _all_good(await model.run(signature, rows))
 
-    async def _in_time(self, work: Awaitable[T]) -> T:
-        seconds = self._settings.request_timeout_s
+    async def _in_time(self, work: Awaitable[T], timeout_s: float | None = None) -> T:
+        seconds = min(timeout_s or self.settings.request_timeout_s, self.settings.request_timeout_s)
         try:
             async with asyncio.timeout(seconds):
                 return await work
@@ -173,9 +216,7 @@ class Engine:
             raise DeadlineExceeded(message) from None
 
     def _check_request(self, files: Sequence[bytes], top_k: int) -> None:
-        if self._closing:
-            raise NotReady("the service is shutting down")
-        limits = self._settings
+        limits = self.settings
         if not files:
             raise InvalidInput("the request has no picture", param="images")
         if len(files) > limits.max_images:
@@ -186,46 +227,44 @@ class Engine:
         if not 1 <= top_k <= limits.max_top_k:
             raise InvalidInput(f"top_k is from 1 to {limits.max_top_k}; got {top_k}", param="top_k")
 
-    def _find(
-        self, name: str | None, version: int | None, task: Task
-    ) -> tuple[Model, Manifest, str]:
-        """The model asked for, its manifest, and its signature for `task`."""
-        model = self._only_one_for(task) if name is None else self._models.get(name)
-        if model is None:
-            known, asked = ", ".join(self._models) or "none at all", str(name)[:100]
-            raise ModelNotFound(f"there is no model '{asked}'; there are: {known}", param="model")
-        if version not in (None, model.export.version):
-            raise VersionNotFound(
-                f"'{model.export.name}' is served in version {model.export.version}, not {version}",
-                param="version",
-            )
-        manifest = model.ready_manifest()
-        signature = manifest.signature_for(task)
-        if signature is None:
-            raise UnsupportedTask(
-                f"'{model.export.name}' does not {task}; it does: {', '.join(manifest.tasks)}",
-                param="model",
-            )
-        return model, manifest, signature
-
-    def _only_one_for(self, task: Task) -> Model:
+    def _only_one_for(self, task: Task | None) -> str:
         # By what the exports promise, so that the answer does not depend on which loaded first.
-        able = [each for each in self.models if each.manifest and each.manifest.signature_for(task)]
+        shelves = [each for each in self.repository.shelves.values() if each.models]
+        able = [each.name for each in shelves if _can(each.pick(), task)]
+        does = task or "answer"
         if not able:
-            states = ", ".join(f"{each.export.name} ({each.state})" for each in self.models)
-            raise NotReady(f"no model is ready to {task}; there are: {states or 'none at all'}")
+            states = ", ".join(f"{each.name} ({each.pick().state})" for each in shelves)
+            raise NotReady(f"no model is ready to {does}; there are: {states or 'none at all'}")
         if len(able) > 1:
-            names = ", ".join(each.export.name for each in able)
             raise InvalidInput(
-                f"several models can {task}; name one in 'model': {names}", param="model"
+                f"several models can {does}; name one in 'model': {', '.join(able)}", param="model"
             )
         return able[0]
 
     def _open(self, data: bytes, index: int) -> Picture:
         try:
-            return Picture.open(data, max_pixels=self._settings.max_image_pixels)
+            return Picture.open(data, max_pixels=self.settings.max_image_pixels)
         except ServiceError as error:
             raise _about_picture(error, index) from None
+
+
+def _can(model: Model, task: Task | None) -> bool:
+    manifest = model.manifest
+    return manifest is not None and (task is None or manifest.signature_for(task) is not None)
+
+
+async def _run_whole(model: Model, signature: str, inputs: Tensors, priority: int) -> Tensors:
+    [answer] = await model.run(signature, [inputs], priority)
+    if isinstance(answer, Exception):
+        raise answer
+    return cast(Tensors, answer)
+
+
+def _stacked(model: Model, rows: Sequence[Probabilities]) -> NDArray[Any]:
+    if rows:
+        return np.stack(rows)
+    manifest = model.ready_manifest()
+    return np.zeros((0, len(manifest.labels or ())), np.float32)
 
 
 def _all_good(rows: Sequence[T | Exception]) -> list[T]:

@@ -87,7 +87,10 @@ class Model:
             logger.exception("%s/%d: unexpected", self.export.name, self.export.version)
             self.refuse(f"{type(error).__name__}: {error}")
         else:
-            self._batchers = {name: self._batcher(name, each) for name, each in workers.items()}
+            self._batchers = {
+                name: self._batcher(name, each, loaded.is_isolated)
+                for name, each in workers.items()
+            }
             self._become_ready(loaded, time.perf_counter() - started)
 
     async def unload(self, reason: str, patience_s: float | None = None) -> None:
@@ -174,7 +177,9 @@ class Model:
             return classifier
         return partial(_one_by_one, program, name)
 
-    def _batcher(self, name: str, workers: list[Worker[Any, Any]]) -> Batcher[Any, Any]:
+    def _batcher(
+        self, name: str, workers: list[Worker[Any, Any]], is_isolated: bool
+    ) -> Batcher[Any, Any]:
         classifiers = [worker for worker in workers if isinstance(worker, Classifier)]
         return Batcher(
             workers,
@@ -182,6 +187,7 @@ class Model:
             max_batch_size=self._settings.max_batch_size if classifiers else 1,
             max_queue=self._settings.max_queue,
             on_loop=len(workers) == 1
+            and not is_isolated
             and any(each.batch_seconds < _QUICK_S for each in classifiers),
             observe_batch=self._observer(),
             observe_request=self.statistics.request,

@@ -55,6 +55,7 @@ _TOKEN_LENGTH: Final = 16
 
 RuntimeChoice = Annotated[Literal["auto", "tensorflow", "openvino"], BeforeValidator(_lower)]
 DeviceChoice = Annotated[str, BeforeValidator(_lower), AfterValidator(_known_devices)]
+IsolationChoice = Annotated[Literal["auto", "always", "never"], BeforeValidator(_lower)]
 PrecisionChoice = Annotated[Literal["auto", "float32", "bfloat16"], BeforeValidator(_lower)]
 
 
@@ -66,6 +67,7 @@ class ModelOptions(BaseModel):
     runtime: RuntimeChoice | None = None
     device: DeviceChoice | None = None
     precision: PrecisionChoice | None = None
+    isolation: IsolationChoice | None = None
 
 
 class RunOptions(BaseModel):
@@ -77,6 +79,7 @@ class RunOptions(BaseModel):
     device: DeviceChoice = "auto"
     precision: PrecisionChoice = "auto"
     threads: Annotated[int, Field(ge=0)] = 0
+    isolation: IsolationChoice = "auto"
 
 
 class Settings(BaseSettings):
@@ -114,6 +117,8 @@ class Settings(BaseSettings):
 
     models_file: Path | None = None
     """The file that plans versions, labels and traffic; left out: models.yaml in MODELS_DIR."""
+    watch: Annotated[Literal["auto", "poll", "off"], BeforeValidator(_lower)] = "auto"
+    """How changes in MODELS_DIR are noticed: auto by the file system's events, else poll, or off."""
     loading: Annotated[Literal["eager", "lazy"], BeforeValidator(_lower)] = "eager"
     """When models are loaded: eager at the start, lazy at a model's first request."""
     memory_budget_mb: PositiveInt | None = None
@@ -127,6 +132,9 @@ class Settings(BaseSettings):
     """The arithmetic: auto takes bfloat16 where the CPU has it and the goldens hold."""
     threads: Annotated[int, Field(ge=0)] = 0
     """Threads of one inference; 0 leaves it to the runtime: one for small models on OpenVINO."""
+    isolation: IsolationChoice = "auto"
+    """Child processes, which give all memory back when they end: auto has one for what runs on
+    tensorflow, always one for each version, never none."""
     model_options: dict[str, ModelOptions] = {}
     """Overrides by model, as JSON: {"mnist-mlp": {"runtime": "tensorflow"}}."""
 
@@ -183,6 +191,7 @@ class Settings(BaseSettings):
             "device": self.device,
             "precision": self.precision,
             "threads": self.threads,
+            "isolation": self.isolation,
         }
         own = self.model_options.get(model, ModelOptions()).model_dump(exclude_none=True)
         return RunOptions.model_validate(chosen | own)

@@ -84,7 +84,8 @@ class Server:
     def wait_settled(self) -> None:
         """Wait until no model is loading."""
         for _ in range(600):
-            states = [model["state"] for model in self.client.get("/v1/models").json()["data"]]
+            models = self.client.get("/v1/models").json()["data"]
+            states = [version["state"] for model in models for version in model["versions"]]
             if "loading" not in states:
                 return
             time.sleep(0.05)

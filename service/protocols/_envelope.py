@@ -86,6 +86,8 @@ class EnvelopeRoute(APIRoute):
         reply = JSONReply(cls.body(error, status, request_id), status)
         if status in (429, 503):
             reply.raw_headers.append((b"retry-after", b"1"))
+        elif status == 401:
+            reply.raw_headers.append((b"www-authenticate", b"Bearer"))
         return reply
 
     def _count(self, status: int) -> None:
@@ -126,6 +128,13 @@ class JSONReply(Response):
             (b"content-length", str(len(content)).encode()),
             (b"content-type", b"application/json"),
         ]
+
+
+def named(response: Response, model: str, version: int) -> Response:
+    """The response, its headers saying which version of which model gave it."""
+    response.raw_headers.append((b"x-model-name", model.encode()))
+    response.raw_headers.append((b"x-model-version", str(version).encode()))
+    return response
 
 
 async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:

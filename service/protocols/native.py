@@ -1,4 +1,4 @@
-"""Our own, plainest routes: pictures in any form in, labels out; and the list of models."""
+"""Our own, plainest routes: pictures in any form in, labels out."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.engine import Engine
-from service.model import Model
-from service.protocols._envelope import JSONReply, while_connected
+from service.protocols._envelope import JSONReply, named, while_connected
 from service.protocols._openai_error import OpenAIErrorRoute
 from service.protocols._uploads import ClassifyRequest, read_upload
 from service.settings import Settings
@@ -118,38 +117,4 @@ async def classify(request: Request) -> Response:
     )
     results = [{"predictions": predictions} for predictions in answer.results]
     reply = {"model": answer.model, "version": answer.version, "results": results}
-    return JSONReply(orjson.dumps(reply))
-
-
-@router.get("/v1/models", summary="List the models", response_model=dict[str, Any])
-async def models(request: Request) -> Response:
-    """Every model in OpenAI's list shape, with what it takes, where it runs and its proof."""
-    engine = cast(Engine, request.app.state.engine)
-    reply = {"object": "list", "data": [_describe(model) for model in engine.models]}
-    return JSONReply(orjson.dumps(reply))
-
-
-def _describe(model: Model) -> dict[str, Any]:
-    loaded, manifest = model.loaded, model.manifest
-    return {
-        "id": model.export.name,
-        "object": "model",
-        "created": int(model.ready_at or 0),
-        "owned_by": "lutrin",
-        "version": model.export.version,
-        "state": model.state,
-        "reason": model.reason,
-        "description": manifest.description if manifest else None,
-        "tasks": manifest.tasks if manifest else None,
-        "labels": len(manifest.labels) if manifest and manifest.labels else None,
-        "input": manifest.image.model_dump() if manifest and manifest.image else None,
-        "signatures": {
-            name: signature.model_dump() for name, signature in manifest.signatures.items()
-        }
-        if manifest
-        else None,
-        "runtime": loaded.runtime if loaded else None,
-        "device": ",".join(map(str, loaded.devices)) if loaded else None,
-        "precision": loaded.precision if loaded else None,
-        "golden_error": loaded.golden_error if loaded else None,
-    }
+    return named(JSONReply(orjson.dumps(reply)), answer.model, answer.version)

@@ -94,18 +94,45 @@ def test_a_model_that_fails_leaves_the_others_serving(mixed: Path) -> None:
         assert (await engine.classify([DARK], model="shade", version=2)).version == 2
         with pytest.raises(UnsupportedTask, match="'half' does not classify; it does: infer"):
             await engine.classify([DARK], model="half")
-        with pytest.raises(UnsupportedTask, match="'shade' does not infer; it does: classify"):
-            await engine.infer({}, model="shade")
-
-        # The one model that takes tensors needs no name.
-        output = await engine.infer({"x": np.array([[2, 4]], np.float32)})
-        np.testing.assert_array_equal(output["y"], [[3, 4]])
-        with pytest.raises(InvalidInput, match="the tensors are x; got y"):
-            await engine.infer({"y": np.ones(1)})
-        with pytest.raises(InvalidInput, match=r"no signature 'other' .* do: serving_default"):
-            await engine.infer({}, signature="other")
 
     serve(mixed, use)
+
+
+def test_tensors_go_in_and_come_out(mixed: Path) -> None:
+    async def use(engine: Engine) -> None:
+        inputs = {"x": np.array([[2, 4]], np.float32)}
+        with await engine.lease(None, task="infer") as lease:  # the only one that takes tensors
+            assert (lease.model.export.name, lease.model.export.version) == ("half", 1)
+            for signature in (None, "", "serving_default"):
+                answer = await engine.infer(lease, inputs, signature=signature)
+                np.testing.assert_array_equal(answer["y"], [[3, 4]])
+            assert (await engine.infer(lease, inputs, outputs=["y"])).keys() == {"y"}
+            with pytest.raises(InvalidInput, match="the tensors are x; got y"):
+                await engine.infer(lease, {"y": np.ones(1)})
+            with pytest.raises(InvalidInput, match=r"no signature 'other'; it has: serving_def"):
+                await engine.infer(lease, inputs, signature="other")
+            with pytest.raises(InvalidInput, match="no output 'z'; .* has: y"):
+                await engine.infer(lease, inputs, outputs=["z"])
+
+    serve(mixed, use)
+
+
+def test_pixels_as_tensors_join_the_batches_of_pictures(models_dir: Path) -> None:
+    async def use(engine: Engine) -> None:
+        pixels = np.zeros((40, 8, 8, 1), np.uint8)  # more than one batch
+        pixels[1::2] = 255
+        with await engine.lease("shade") as lease:
+            answer = (await engine.infer(lease, {"images": pixels}))["probabilities"]
+            none = (await engine.infer(lease, {"images": pixels[:0]}))["probabilities"]
+            with pytest.raises(InputTooLarge, match="65 rows; at most MAX_QUEUE=64"):
+                await engine.infer(lease, {"images": np.zeros((65, 8, 8, 1), np.uint8)})
+            with pytest.raises(InvalidInput, match=r"'images' is uint8 .*; got float32"):
+                await engine.infer(lease, {"images": pixels.astype(np.float32)})
+        assert answer.shape == (40, 3)
+        assert none.shape == (0, 3)
+        assert answer.argmax(1).tolist() == [0, 2] * 20
+
+    serve(models_dir, use, max_queue=64)
 
 
 def test_required_models_are_those_that_readiness_waits_for(mixed: Path) -> None:

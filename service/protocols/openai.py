@@ -1,0 +1,33 @@
+"""OpenAI's list of models, also where clients look for it when `/openai/v1` is their base URL."""
+
+from __future__ import annotations
+
+from typing import Any, Final, cast
+
+import orjson
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.engine import Engine
+from service.protocols._description import describe
+from service.protocols._envelope import JSONReply
+from service.protocols._openai_error import OpenAIErrorRoute
+
+router: Final = APIRouter(route_class=OpenAIErrorRoute, tags=["OpenAI"])
+
+
+@router.get("/v1/models", summary="List the models", response_model=dict[str, Any])
+@router.get("/openai/v1/models", summary="List the models", response_model=dict[str, Any])
+async def models(request: Request) -> Response:
+    """Every model in OpenAI's list shape, with what it takes, where it runs and its proof."""
+    shelves = cast(Engine, request.app.state.engine).repository.shelves.values()
+    described = [describe(shelf) for shelf in shelves if shelf.models]
+    return JSONReply(orjson.dumps({"object": "list", "data": described}))
+
+
+@router.get("/openai/v1/models/{name}", summary="One model", response_model=dict[str, Any])
+async def model(request: Request) -> Response:
+    """One model as the list shows it (bare `/v1/models/{name}` is TensorFlow Serving's status)."""
+    shelf = cast(Engine, request.app.state.engine).repository.shelf(request.path_params["name"])
+    return JSONReply(orjson.dumps(describe(shelf)))

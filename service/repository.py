@@ -1,0 +1,273 @@
+"""The models by name, kept as the folder and the plans say while requests come.
+
+A new version is loaded and proven beside the old one; only then does the old one go, after its
+last request. A version that fails never takes traffic, and the old one stays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from service import memory, metrics, models_file, store
+from service.budget import Budget
+from service.errors import InvalidExport, InvalidPlan, ModelNotFound, NotReady
+from service.model import Model
+from service.plan import Plans
+from service.settings import Settings
+from service.shelf import Shelf, answers
+from service.store import Export
+
+logger = logging.getLogger(__name__)
+
+_AT_REST_S: Final = 1.0
+"""A new export is looked at when none of its files changed for this long: it may be a copy that
+still goes on."""
+
+
+class Repository:
+    """Every model of the service. Its methods are called on one event loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._plans = Plans()
+        self._shelves: dict[str, Shelf] = {}
+        self._leaving: dict[Model, asyncio.Task[None]] = {}
+        self._loads: dict[Model, asyncio.Task[None]] = {}
+        self._budget = Budget(settings.memory_budget_mb)
+        self._turn = asyncio.Lock()
+        self._changing = asyncio.Lock()
+        self._closing = False
+
+    @property
+    def shelves(self) -> Mapping[str, Shelf]:
+        """The versions of each model, by the model's name."""
+        return self._shelves
+
+    @property
+    def models(self) -> list[Model]:
+        """Every version known, by name, the newest first; last those that are leaving."""
+        staying = [model for shelf in self._shelves.values() for model in shelf.models]
+        return [*staying, *self._leaving]
+
+    def shelf(self, name: str) -> Shelf:
+        """The versions of one model.
+
+        Raises:
+            ModelNotFound: no model has this name.
+        """
+        shelf = self._shelves.get(name)
+        if shelf is None:
+            known = ", ".join(self._shelves) or "none at all"
+            raise ModelNotFound(
+                f"there is no model '{name[:100]}'; there are: {known}", param="model"
+            )
+        return shelf
+
+    async def bring(self, name: str, version: int | None = None) -> Model:
+        """A version that is ready, loaded now where that was left for the first request.
+
+        Raises:
+            ModelNotFound: no model has this name.
+            VersionNotFound: it has no such version.
+            NotReady: it is loading, failed to load, or an operator unloaded it.
+        """
+        while not self._closing:
+            shelf = self.shelf(name)
+            model = shelf.pick(version)
+            waits = model.state == "loading" or answers(model)
+            if model.state == "ready" or shelf.is_closed or not (self._is_lazy and waits):
+                model.ready_manifest()
+                return model
+            await self._load(model)
+            if model.state == "failed":
+                async with self._changing:
+                    await self._settle(shelf)
+        raise NotReady("the service is shutting down")
+
+    async def start(self) -> None:
+        """Find the models; `load_all` loads them.
+
+        Raises:
+            InvalidExport: the folder of models is not there.
+            InvalidPlan: models.yaml does not say what it must.
+        """
+        self._plans = await asyncio.to_thread(models_file.load, self._settings)
+        for shelf in self._take_in(await asyncio.to_thread(store.scan, self._settings.models_dir)):
+            for export in shelf.candidates()[: shelf.plan.versions.count]:
+                model = shelf.model(export)
+                if self._is_eager(shelf):
+                    model.queue()
+
+    async def load_all(self) -> None:
+        """Load every model that is not left for its first request."""
+        async with self._changing:
+            for shelf in list(self._shelves.values()):
+                if self._is_eager(shelf):
+                    await self._settle(shelf)
+
+    async def refresh(self) -> bool:
+        """Follow what changed in the folder and in models.yaml.
+
+        Returns whether a part of the folder is still being written, to be looked at again.
+
+        Raises:
+            InvalidExport: the folder of models is not there; everything stays as it is.
+        """
+        async with self._changing:
+            await self._read_plans()
+            found = await asyncio.to_thread(store.scan, self._settings.models_dir)
+            known = {each for shelf in self._shelves.values() for each in shelf.exports}
+            at_rest = time.time() - _AT_REST_S
+            young = {
+                export
+                for exports in found.values()
+                for export in exports
+                if export not in known and export.changed_at > at_rest
+            }
+            for shelf in self._take_in(_without(found, young, known)):
+                await self._settle(shelf)
+            return bool(young)
+
+    async def load(self, name: str) -> None:
+        """Load a model by hand, and try again what failed.
+
+        Raises:
+            ModelNotFound: the folder has no such model.
+            InvalidExport: none of its versions can be loaded; says why.
+        """
+        await self.refresh()
+        shelf = self.shelf(name)
+        async with self._changing:
+            shelf.is_closed = False
+            for model in shelf.models:
+                if model.state in ("failed", "unloaded"):
+                    model.queue()
+            await self._settle(shelf)
+        if (model := shelf.pick()).state != "ready":
+            raise InvalidExport(f"'{name}' cannot be loaded: {model.reason}")
+
+    async def unload(self, name: str) -> None:
+        """Unload every version of a model, after its last request, until it is loaded by hand.
+
+        Raises:
+            ModelNotFound: no model has this name.
+        """
+        shelf = self.shelf(name)
+        async with self._changing:
+            shelf.is_closed = True
+            for model in shelf.models:
+                if model.state == "ready":
+                    await model.unload("unloaded by an operator", self._settings.request_timeout_s)
+                    self._publish(model)
+        await asyncio.to_thread(memory.trim)
+
+    async def close(self) -> None:
+        """Refuse new work, finish what waits, free the models."""
+        self._closing = True
+        await asyncio.gather(*self._loads.values(), *self._leaving.values())
+        reason = "the service is shutting down"
+        await asyncio.gather(*(model.unload(reason) for model in self.models))
+
+    @property
+    def _is_lazy(self) -> bool:
+        return self._settings.loading == "lazy" or self._settings.memory_budget_mb is not None
+
+    def _is_eager(self, shelf: Shelf) -> bool:
+        return not self._is_lazy or shelf.plan.pinned
+
+    async def _read_plans(self) -> None:
+        try:
+            self._plans = await asyncio.to_thread(models_file.load, self._settings)
+        except InvalidPlan as error:
+            logger.error("the plans stay as they were: %s", error.message)
+
+    def _take_in(self, found: Mapping[str, Sequence[Export]]) -> list[Shelf]:
+        """Note the exports found and the plans; gives the models for which either changed."""
+        changed = []
+        for name in dict.fromkeys([*found, *self._shelves]):
+            shelf = self._shelves.setdefault(name, Shelf(name, self._settings))
+            exports, plan = found.get(name, ()), self._plans.of(name)
+            if (shelf.exports, shelf.plan) != (exports, plan):
+                shelf.exports, shelf.plan = exports, plan
+                changed.append(shelf)
+        return changed
+
+    async def _settle(self, shelf: Shelf) -> None:
+        """Bring one model to the versions that its plan wants, of those that load."""
+        tried: list[Model] = []
+        for export in shelf.candidates():
+            if sum(map(answers, tried)) == shelf.plan.versions.count:
+                break
+            tried.append(await self._try(shelf, export))
+        tried += [await self._try(shelf, export) for export in shelf.labelled()]
+        is_served = any(map(answers, tried)) or not shelf.exports
+        for model in [each for each in shelf.models if each not in tried]:
+            if is_served or model.state != "ready":
+                shelf.models.remove(model)
+                self._leaving[model] = asyncio.create_task(self._see_off(model))
+        if not shelf.exports:
+            del self._shelves[shelf.name]
+
+    async def _try(self, shelf: Shelf, export: Export) -> Model:
+        """The model of an export, loaded unless it is, cannot be, or waits to be asked."""
+        model = shelf.model(export)
+        is_left = answers(model) and not self._is_eager(shelf)
+        if shelf.is_closed or is_left or model.state in ("ready", "failed"):
+            return model
+        if shelf.is_half_written(export):
+            model.refuse("it has no manifest, and the version in service has: is it half a copy?")
+        else:
+            await self._load(model)
+        return model
+
+    async def _load(self, model: Model) -> None:
+        """Load a model, once for all who wait for it; it goes on when one of them leaves."""
+        task = self._loads.get(model)
+        if task is None:
+            task = self._loads[model] = asyncio.create_task(self._load_in_turn(model))
+            task.add_done_callback(lambda _: self._loads.pop(model, None))
+        await asyncio.shield(task)
+
+    async def _load_in_turn(self, model: Model) -> None:
+        # One after another: a load uses all cores, and the first is ready the sooner.
+        async with self._turn:
+            if not self._closing:
+                await self._budget.load(model, lambda: self.models, self._is_pinned)
+        self._publish(model)
+
+    def _is_pinned(self, model: Model) -> bool:
+        return self._plans.of(model.export.name).pinned
+
+    async def _see_off(self, model: Model) -> None:
+        """Unload a version that is no longer served, after its last request."""
+        await model.unload("no longer served", self._settings.request_timeout_s)
+        del self._leaving[model]
+        self._publish(model)
+        logger.info("%s/%d is unloaded", model.export.name, model.export.version)
+        await asyncio.to_thread(memory.trim)
+
+    def _publish(self, model: Model) -> None:
+        """Tell the metrics whether this version can answer; one gone is forgotten."""
+        twins = [other for other in self.models if other.export.path == model.export.path]
+        labels = model.export.name, str(model.export.version)
+        if twins:
+            metrics.MODEL_READY.labels(*labels).set(any(each.state == "ready" for each in twins))
+        else:
+            metrics.forget(*labels)
+
+
+def _without(
+    found: Mapping[str, Sequence[Export]], young: set[Export], known: set[Export]
+) -> dict[str, list[Export]]:
+    """The exports found; those still being written as they were known before, if they were."""
+    before = {export.path: export for export in known}
+    result = {}
+    for name, exports in found.items():
+        rest = [before.get(each.path) if each in young else each for each in exports]
+        if kept := [export for export in rest if export is not None]:
+            result[name] = kept
+    return result
