@@ -1,4 +1,4 @@
-"""Keeps the models up to date in the background: loads them at the start, then follows the folder."""
+"""Keeps the models up to date in the background: loads them, then follows the folder."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Upkeep:
 
     async def _refresh(self) -> None:
         try:
-            while await self._repository.refresh():
+            while await self._repository.refresh():  # noqa: ASYNC110 — files tell no event
                 await asyncio.sleep(_AGAIN_S)
         except ServiceError as error:
             logger.error("the models stay as they are: %s", error.message)
