@@ -49,7 +49,7 @@ class Shelf:
     def candidates(self) -> list[Export]:
         """The exports that the plan lets answer, in the order in which to try them."""
         exports = {export.version: export for export in self.exports}
-        return [exports[version] for version in self.plan.versions.candidates(exports)]
+        return [exports[version] for version in self.plan.candidates(exports)]
 
     def labelled(self) -> list[Export]:
         """The exports that have a label."""
