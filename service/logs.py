@@ -47,5 +47,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
             # uvicorn's own handlers would print each line twice
             name: {"handlers": [], "propagate": True}
             for name in ("uvicorn", "uvicorn.error", "uvicorn.access")
-        },
+        }
+        # It tells of every file that changed; what became of it is told by the repository.
+        | {"watchfiles": {"level": "WARNING"}},
     }
