@@ -18,6 +18,7 @@ from service import golden, store
 from service.classification import Classifier, Prediction, Probabilities, top
 from service.errors import InvalidExport, ServiceError, UnsupportedTask
 from service.images import Picture
+from service.isolation import Runners
 from service.manifest import Manifest, TensorSpec, openvino_path
 from service.settings import RunOptions, Settings
 from service.store import Export
@@ -48,7 +49,8 @@ def verify(arguments: Sequence[str]) -> int:
         )
     manifest = golden.read_manifest(export)
     failed = False
-    for way in ways(export, manifest, _run_options(given)):
+    options = _run_options(given)
+    for way in ways(export, manifest, options, Runners(options.isolation)):
         devices = ",".join(map(str, way.devices))
         try:
             proven = golden.prove(export, manifest, way)

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from service import runtimes
 from service.devices import Device
 from service.errors import InvalidExport, InvalidInput, ServiceError
+from service.isolation import Runners
 from service.manifest import Manifest, TensorSpec, golden_path
 from service.runtimes import Function, Placement, Precision, Program, RuntimeName, Tensors
 from service.settings import RunOptions
@@ -47,6 +48,8 @@ class Loaded:
     """The largest absolute difference from the goldens; None where the export has none."""
     reason: str
     """Why this runtime, these devices and this precision."""
+    is_isolated: bool
+    """Whether it runs in a child process: a call may have to wait for a new one."""
 
 
 def load(export: Export, options: RunOptions) -> Loaded:
@@ -55,13 +58,14 @@ def load(export: Export, options: RunOptions) -> Loaded:
     Raises:
         InvalidExport: nothing that was tried loads and reproduces the goldens; says what each did.
     """
+    runners = Runners(options.isolation)
     if export.is_foreign:
-        manifest = _describe(export, options)
+        manifest = _describe(export, options, runners)
     else:
         manifest = read_manifest(export)
         read(export.path, manifest)  # goldens that cannot be read fail every way alike
     failures: list[str] = []
-    for way in ways(export, manifest, options):
+    for way in ways(export, manifest, options, runners):
         try:
             loaded = prove(export, manifest, way, options.threads)
         except ServiceError as error:
@@ -96,7 +100,8 @@ def prove(export: Export, manifest: Manifest, way: Way, threads: int = 0) -> Loa
             f"{described} differs from the goldens by {error:.3g} and the manifest allows "
             f"{tolerance:.3g}: {_REMEDY[way.precision]}"
         )
-    return Loaded(manifest, programs, way.runtime, way.precision, way.devices, error, way.reason)
+    chosen = way.runtime, way.precision, way.devices
+    return Loaded(manifest, programs, *chosen, error, way.reason, way.is_isolated)
 
 
 def read_manifest(export: Export) -> Manifest:
@@ -186,19 +191,13 @@ def _error(function: Function, inputs: Tensors, expected: Tensors) -> float:
 
 
 def _load_each(export: Export, manifest: Manifest, way: Way, threads: int) -> tuple[Program, ...]:
-    load_program = runtimes.get(way.runtime).load
     return tuple(
-        load_program(export.path, manifest.signatures, Placement(device, way.precision, threads))
+        way.runner.load(export.path, manifest.signatures, Placement(device, way.precision, threads))
         for device in way.devices
     )
 
 
-def _describe(export: Export, options: RunOptions) -> Manifest:
-    if options.runtime == "openvino":
-        raise InvalidExport(
-            "a SavedModel without a manifest runs on TensorFlow: choose RUNTIME=auto or tensorflow"
-        )
-    require_installed("tensorflow")
-    from service.runtimes import tensorflow  # noqa: PLC0415 — takes seconds and half a gigabyte
-
-    return tensorflow.describe(export.path, options.threads)
+def _describe(export: Export, options: RunOptions, runners: Runners) -> Manifest:
+    runtime: RuntimeName = "tensorflow" if options.runtime == "auto" else options.runtime
+    require_installed(runtime)
+    return runners.get(runtime).describe(export.path, options.threads)

@@ -32,14 +32,22 @@ def trim() -> None:
 
 def _share(child: psutil.Process) -> int:
     try:
+        if child.status() == psutil.STATUS_ZOMBIE:  # it is giving all of it back
+            return 0
         found = _SHARE.search(Path(f"/proc/{child.pid}/smaps_rollup").read_text("ascii"))
-    except OSError:  # not Linux, or not ours to read, or it has ended
-        found = None
-    if found is not None:
-        return int(found[1]) * 1024
+        if found is not None:
+            return int(found[1]) * 1024
+    except psutil.Error:  # it ended meanwhile
+        return 0
+    except OSError:  # not Linux, or not ours to read
+        pass
+    return _resident(child)
+
+
+def _resident(child: psutil.Process) -> int:
     try:
         return int(child.memory_info().rss)
-    except psutil.Error:  # it ended meanwhile
+    except psutil.Error:
         return 0
 
 

@@ -204,6 +204,7 @@ class Model:
 
     def _become_ready(self, loaded: Loaded, seconds: float) -> None:
         self.loaded, self.ready_at = loaded, time.time()
+        metrics.LOAD_SECONDS.observe(seconds)
         on_loop = all(batcher.on_loop for batcher in self._batchers.values())
         where = "the event loop" if on_loop else "a thread of their own"
         self.state, self.reason = "ready", f"{loaded.reason}; batches run on {where}"

@@ -12,8 +12,9 @@ from typing import Final, NamedTuple
 from service import devices, runtimes
 from service.devices import Device
 from service.errors import InvalidExport
+from service.isolation import Runners
 from service.manifest import Manifest, openvino_path
-from service.runtimes import Precision, RuntimeName
+from service.runtimes import Precision, Runtime, RuntimeName
 from service.settings import RunOptions
 from service.store import Export
 
@@ -31,21 +32,32 @@ class Way(NamedTuple):
     devices: tuple[Device, ...]
     reason: str
     """Why it is worth trying."""
+    runner: Runtime
+    """The runtime itself, or the child process in which it runs."""
+    is_isolated: bool
+    """Whether it is a child process."""
 
 
-def ways(export: Export, manifest: Manifest, options: RunOptions) -> Iterator[Way]:
-    """The ways to run an export that `options` allow, the fastest first.
+def ways(
+    export: Export, manifest: Manifest, options: RunOptions, runners: Runners
+) -> Iterator[Way]:
+    """The ways to run an export that `options` allow, the fastest first, each by its runner.
 
     Raises:
         InvalidExport: there is none on this machine.
     """
     for placed, where in _placements(options):
         for runtime, why in _runtimes(export, manifest, options, placed):
-            if options.precision != "auto":
-                yield Way(runtime, options.precision, placed, f"{where}; {why}; PRECISION is set")
-                continue
-            for precision in runtimes.get(runtime).precisions(placed[0]):
-                yield Way(runtime, precision, placed, f"{where}; {why}")
+            runner, process = runners.get(runtime), runners.where(runtime)
+            precisions = (
+                runner.precisions(placed[0])
+                if options.precision == "auto"
+                else (options.precision,)
+            )
+            chosen = "" if options.precision == "auto" else "PRECISION is set"
+            reason = "; ".join(filter(None, [where, why, chosen, process]))
+            for precision in precisions:
+                yield Way(runtime, precision, placed, reason, runner, bool(process))
 
 
 def _placements(options: RunOptions) -> list[tuple[tuple[Device, ...], str]]:

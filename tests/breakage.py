@@ -16,9 +16,10 @@ from service.manifest import golden_path, manifest_path, openvino_path
 from service.settings import RunOptions
 from service.store import Export
 
-AUTO = RunOptions()
-OPENVINO = RunOptions(runtime="openvino", precision="float32")
-TENSORFLOW = RunOptions(runtime="tensorflow")
+# In this process, which has TensorFlow already: a child would import it for seconds.
+AUTO = RunOptions(isolation="never")
+OPENVINO = RunOptions(runtime="openvino", precision="float32", isolation="never")
+TENSORFLOW = RunOptions(runtime="tensorflow", isolation="never")
 INPUT, OUTPUT = "classify/inputs/images", "classify/outputs/probabilities"
 
 

@@ -1,7 +1,7 @@
 """What executes a model: one runtime a module, named as the setting RUNTIME names it.
 
-Each module offers `load` and `precisions`, as `Runtime` describes them, and is imported only when
-a model needs it.
+Each module offers `load`, `precisions` and `describe`, as `Runtime` describes them, and is imported
+only when a model needs it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from service.devices import Device
 from service.errors import InvalidExport, InvalidInput
-from service.manifest import Signature, TensorSpec
+from service.manifest import Manifest, Signature, TensorSpec
 
 # On import OpenVINO reports its use to its makers where this package is found: None hides it.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # as documented
@@ -61,6 +61,14 @@ class Runtime(Protocol):
 
     def precisions(self, device: Device) -> tuple[Precision, ...]:
         """The precisions that run natively on `device`, the fastest first."""
+        ...
+
+    def describe(self, export: Path, threads: int) -> Manifest:
+        """The manifest of an export that has none: its signatures as they are.
+
+        Raises:
+            InvalidExport: the folder cannot be loaded, or the runtime needs a manifest.
+        """
         ...
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from service.devices import Device
 from service.errors import InferenceFailed, InvalidExport, InvalidInput
-from service.manifest import Signature, openvino_path
+from service.manifest import Manifest, Signature, openvino_path
 from service.runtimes import Function, Placement, Precision, Program, Tensors, check
 
 _HINTS: Final[dict[Precision, str]] = {"float32": "f32", "bfloat16": "bf16"}
@@ -32,6 +32,17 @@ def precisions(device: Device) -> tuple[Precision, ...]:
     """bfloat16 where the CPU computes in it, and float32."""
     native = "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return ("bfloat16", "float32") if native else ("float32",)
+
+
+def describe(export: Path, threads: int) -> Manifest:
+    """Nothing: an export that carries a conversion carries a manifest too.
+
+    Raises:
+        InvalidExport: always.
+    """
+    raise InvalidExport(
+        "a SavedModel without a manifest runs on TensorFlow: choose RUNTIME=auto or tensorflow"
+    )
 
 
 def load(export: Path, signatures: Mapping[str, Signature], placement: Placement) -> Program:

@@ -132,20 +132,20 @@ def test_bfloat16_on_a_cpu_without_it_is_refused(
     export: Export, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(openvino, "precisions", lambda device: ("float32",))
-    message = refusal(export, RunOptions(precision="bfloat16"))
+    message = refusal(export, RunOptions(precision="bfloat16", isolation="never"))
     assert "this CPU does not compute in bfloat16: choose PRECISION=float32 or auto" in message
     assert "tensorflow in bfloat16: the runtime 'tensorflow' computes" in message
 
 
 def test_openvino_is_for_one_cpu(export: Export) -> None:
     for device in ("gpu", "cpu:1", "cpu,cpu:1"):
-        message = refusal(export, RunOptions(runtime="openvino", device=device))
+        message = refusal(export, RunOptions(runtime="openvino", device=device, isolation="never"))
         assert "runs on 'cpu', not on" in message
         assert "choose RUNTIME=tensorflow" in message
 
 
 def test_a_device_that_is_not_there_is_refused(export: Export) -> None:
-    message = refusal(export, RunOptions(device="cpu:7"))
+    message = refusal(export, RunOptions(device="cpu:7", isolation="never"))
     assert "TensorFlow sees 1 CPU device(s), so there is no 'cpu:7'" in message
 
 
@@ -173,7 +173,7 @@ def test_a_gpu_that_tensorflow_cannot_use_gives_way_to_the_cpu(
 
 
 def test_a_gpu_asked_for_is_never_replaced(export: Export) -> None:
-    assert "so there is no 'gpu:9'" in refusal(export, RunOptions(device="gpu:9"))
+    assert "so there is no 'gpu:9'" in refusal(export, RunOptions(device="gpu:9", isolation="never"))
 
 
 def test_an_export_that_needs_a_missing_runtime_names_its_extra(
@@ -202,6 +202,7 @@ def test_a_foreign_saved_model_is_not_for_openvino(tmp_path: Path) -> None:
 def test_a_models_own_options_go_before_the_global_ones(export: Export) -> None:
     settings = Settings(
         runtime="openvino",
+        isolation="never",
         model_options={"shade": ModelOptions(runtime="tensorflow", device="cpu:0")},
     )
     loaded = golden.load(export, settings.run_options("shade"))

@@ -46,6 +46,18 @@ assert not heavy, heavy
     )
 
 
+def test_serving_by_tensorflow_never_imports_it_into_the_service(export: Export) -> None:
+    _in_a_fresh_process(
+        export,
+        """
+loaded = golden.load(export, RunOptions(runtime="tensorflow", device="cpu"))
+assert loaded.runtime == "tensorflow" and loaded.golden_error < 1e-6, loaded
+heavy = {"tensorflow", "keras"} & sys.modules.keys()
+assert not heavy, heavy
+""",
+    )
+
+
 def test_several_devices_hold_a_copy_each_and_all_are_used(export: Export) -> None:
     _in_a_fresh_process(
         export,
@@ -60,7 +72,7 @@ from service.errors import InvalidExport
 from service.model import Model
 from service.settings import Settings
 
-loaded = golden.load(export, RunOptions(device="cpu:0,cpu:1"))
+loaded = golden.load(export, RunOptions(device="cpu:0,cpu:1", isolation="never"))
 assert loaded.runtime == "tensorflow" and len(loaded.programs) == 2, loaded
 assert loaded.reason.startswith("DEVICE=cpu:0,cpu:1"), loaded.reason
 functions = [program["classify"] for program in loaded.programs]
@@ -87,7 +99,7 @@ async def main():
 asyncio.run(main())
 
 try:
-    golden.load(export, RunOptions(device="cpu:0,cpu:2"))
+    golden.load(export, RunOptions(device="cpu:0,cpu:2", isolation="never"))
 except InvalidExport as error:
     assert "TensorFlow sees 2 CPU device(s), so there is no 'cpu:2'" in error.message
 else:
