@@ -1,0 +1,87 @@
+"""Whether the service and its models can answer, and what the service is."""
+
+from __future__ import annotations
+
+from typing import Any, Final, cast
+
+import orjson
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.engine import Engine
+from service.protocols._envelope import JSONReply
+from service.protocols.open_inference import document
+from service.protocols.open_inference.route import TAG, OpenInferenceRoute, version_of
+from service.settings import Settings
+from service.shelf import answers
+from service.version import __version__
+
+router: Final = APIRouter(route_class=OpenInferenceRoute, tags=[TAG])
+
+EXTENSIONS: Final = (
+    "binary_tensor_data",
+    "classification",
+    "model_configuration",
+    "model_repository",
+    "schedule_policy",
+    "statistics",
+)
+"""What this service has of Triton's extensions of the protocol."""
+
+
+@router.get("/v2", summary="The service", response_model=document.ServerMetadata)
+async def server(request: Request) -> Response:
+    """The service's name and version, and the protocol's extensions that it has."""
+    settings = cast(Settings, request.app.state.settings)
+    said = {"name": settings.server_name, "version": __version__, "extensions": EXTENSIONS}
+    return _reply(said)
+
+
+@router.get("/v2/health/live", summary="Is it alive?", response_model=document.Live)
+async def live(request: Request) -> Response:
+    """200 as long as the process answers."""
+    return _reply({"live": True})
+
+
+@router.get(
+    "/v2/health/ready",
+    summary="Is every model ready?",
+    response_model=document.Ready,
+    responses=document.errors(503),
+)
+async def ready(request: Request) -> Response:
+    """200 when every required model is proven, else 503 and why it is not."""
+    missing = cast(Engine, request.app.state.engine).missing()
+    if not missing:
+        return _reply({"ready": True})
+    reasons = "; ".join(f"{name}: {reason}" for name, reason in missing.items())
+    return _reply({"ready": False, "error": reasons}, 503)
+
+
+@router.get(
+    "/v2/models/{model}/ready",
+    summary="Is the model ready?",
+    response_model=document.ModelReady,
+    responses=document.errors(404, 503),
+    openapi_extra=document.path("model"),
+)
+@router.get(
+    "/v2/models/{model}/versions/{version}/ready",
+    summary="Is this version ready?",
+    response_model=document.ModelReady,
+    responses=document.errors(400, 404, 503),
+    openapi_extra=document.path("model", "version"),
+)
+async def model_ready(request: Request) -> Response:
+    """200 when the model answers, at once or once its first request has loaded it, else 503."""
+    shelf = cast(Engine, request.app.state.engine).repository.shelf(request.path_params["model"])
+    model = shelf.pick(version_of(request.path_params))
+    if answers(model) and not shelf.is_closed:
+        return _reply({"name": shelf.name, "ready": True})
+    reason = f"{model.state}: {model.reason}"
+    return _reply({"name": shelf.name, "ready": False, "error": reason}, 503)
+
+
+def _reply(content: dict[str, Any], status: int = 200) -> Response:
+    return JSONReply(orjson.dumps(content), status)

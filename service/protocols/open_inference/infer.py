@@ -1,0 +1,74 @@
+"""Inference: tensors in, tensors out."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final, cast
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.engine import Engine
+from service.protocols._body import read_inflated
+from service.protocols._envelope import header, named, while_connected
+from service.protocols.open_inference import document
+from service.protocols.open_inference.binary import raw_inputs
+from service.protocols.open_inference.reply import TensorReply, reply
+from service.protocols.open_inference.request import HEADER_LENGTH, Inference, read
+from service.protocols.open_inference.route import TAG, OpenInferenceRoute, version_of
+from service.settings import Settings
+
+router: Final = APIRouter(route_class=OpenInferenceRoute, tags=[TAG])
+
+_LONG: Final = 256 * 1024
+"""Bytes; a longer body is understood on a thread, so that others are answered meanwhile."""
+
+
+@router.post(
+    "/v2/models/{model}/infer",
+    summary="Infer",
+    response_model=document.InferenceReply,
+    responses=document.errors(400, 404, 413, 503),
+    openapi_extra=document.inference("model"),
+)
+@router.post(
+    "/v2/models/{model}/versions/{version}/infer",
+    summary="Infer with this version",
+    response_model=document.InferenceReply,
+    responses=document.errors(400, 404, 413, 503),
+    openapi_extra=document.inference("model", "version"),
+)
+async def infer(request: Request) -> Response:
+    """Run the model's first signature, or the one of the parameter `signature_name`.
+
+    Tensors travel in JSON, as bytes behind it (the binary tensor extension), or as a body that is
+    nothing but one tensor. Bodies may be compressed with gzip or deflate, both ways.
+    """
+    body = await read_inflated(request, cast(Settings, request.app.state.settings))
+    length = header(request.scope, HEADER_LENGTH.lower().encode())
+    if len(body) < _LONG:
+        asked = read(body, length)
+    else:
+        asked = await asyncio.to_thread(read, body, length)
+    answer = await while_connected(request, _answer(request, asked, body))
+    await answer.compress(header(request.scope, b"accept-encoding"))
+    return answer
+
+
+async def _answer(request: Request, asked: Inference, body: bytes) -> TensorReply:
+    engine, path = cast(Engine, request.app.state.engine), request.path_params
+    with await engine.lease(path["model"], version=version_of(path)) as lease:
+        name = lease.signature(asked.signature)
+        signature = lease.manifest.signatures[name]
+        outputs = await engine.infer(
+            lease,
+            raw_inputs(body, signature) if asked.inputs is None else asked.inputs,
+            signature=name,
+            outputs=None if asked.outputs is None else [each.name for each in asked.outputs],
+            priority=asked.priority,
+            timeout_s=asked.timeout_s,
+        )
+        answer = reply(lease, signature, asked, outputs)
+        named(answer, lease.model.export.name, lease.model.export.version)
+        return answer

@@ -1,0 +1,104 @@
+"""The repository extension: which models there are, and loading and unloading them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, cast
+
+import orjson
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.engine import Engine
+from service.errors import InvalidInput
+from service.model import Model
+from service.protocols._body import read_inflated
+from service.protocols._envelope import JSONReply
+from service.protocols._permission import require_admin
+from service.protocols.open_inference import document
+from service.protocols.open_inference.route import TAG, OpenInferenceRoute
+from service.settings import Settings
+
+router: Final = APIRouter(route_class=OpenInferenceRoute, tags=[TAG])
+
+_STATES: Final = {"ready": "READY", "loading": "LOADING", "unloading": "UNLOADING"}
+"""Triton's words; of any other state it says UNAVAILABLE."""
+
+
+@router.post(
+    "/v2/repository/index",
+    summary="List every version of every model",
+    response_model=list[document.IndexEntry],
+    responses=document.errors(400),
+    openapi_extra=document.body(document.Index),
+)
+async def index(request: Request) -> Response:
+    """Each version with its state and the reason for it; `{"ready": true}` lists the ready ones."""
+    asked = await _object(request)
+    ready = asked.get("ready", False)
+    if not isinstance(ready, bool):
+        raise InvalidInput("'ready' is true or false", param="ready")
+    models = cast(Engine, request.app.state.engine).models
+    entries = [_entry(model) for model in models if not ready or model.state == "ready"]
+    return JSONReply(orjson.dumps(entries))
+
+
+@router.post(
+    "/v2/repository/models/{model}/load",
+    summary="Load a model",
+    response_model=dict[str, Any],
+    responses=document.errors(400, 401, 403, 404),
+    openapi_extra=document.body(document.Change, "model"),
+)
+async def load(request: Request) -> Response:
+    """Load a model, or what is new of it; 200 once it is proven. Needs the ADMIN_TOKEN."""
+    require_admin(request.scope, cast(Settings, request.app.state.settings))
+    parameters = (await _object(request)).get("parameters") or {}
+    if not isinstance(parameters, dict):
+        raise InvalidInput("'parameters' is an object", param="parameters")
+    for name in parameters:
+        if name == "config" or name.startswith("file:"):
+            raise InvalidInput(
+                f"'{name[:100]}' cannot override an export: write it to the folder of models, and "
+                "how it is run to models.yaml or MODEL_OPTIONS",
+                param="parameters",
+            )
+    await cast(Engine, request.app.state.engine).load(request.path_params["model"])
+    return JSONReply(b"{}")
+
+
+@router.post(
+    "/v2/repository/models/{model}/unload",
+    summary="Unload a model",
+    response_model=dict[str, Any],
+    responses=document.errors(400, 401, 403, 404),
+    openapi_extra=document.body(document.Change, "model"),
+)
+async def unload(request: Request) -> Response:
+    """Unload every version of a model after its last request. Needs the ADMIN_TOKEN."""
+    require_admin(request.scope, cast(Settings, request.app.state.settings))
+    await _object(request)  # `unload_dependents`: no model here depends on another
+    await cast(Engine, request.app.state.engine).unload(request.path_params["model"])
+    return JSONReply(b"{}")
+
+
+def _entry(model: Model) -> dict[str, str]:
+    return {
+        "name": model.export.name,
+        "version": str(model.export.version),
+        "state": _STATES.get(model.state, "UNAVAILABLE"),
+        "reason": "" if model.state == "ready" else f"{model.state}: {model.reason}",
+    }
+
+
+async def _object(request: Request) -> Mapping[str, Any]:
+    """The body's object; an empty one where there is no body."""
+    body = await read_inflated(request, cast(Settings, request.app.state.settings))
+    try:
+        value = orjson.loads(body) if body.strip() else {}
+    except ValueError as error:
+        raise InvalidInput(f"the body is no JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise InvalidInput("the body is a JSON object, or nothing")
+    return value

@@ -1,0 +1,93 @@
+"""The route class of this protocol: Triton's statuses, errors as `{"error": "…"}`, its own 405."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Final
+
+import orjson
+from starlette.routing import Match
+from starlette.types import Receive, Scope, Send
+
+from service.errors import (
+    CapacityError,
+    Forbidden,
+    InputTooLarge,
+    InvalidExport,
+    InvalidInput,
+    LabelNotFound,
+    ModelError,
+    ModelNotFound,
+    RequestError,
+    ServiceError,
+    Unauthorized,
+    VersionNotFound,
+)
+from service.protocols._envelope import EnvelopeRoute, JSONReply, request_id_of
+
+TAG: Final = "Open Inference Protocol"
+_LONGEST: Final = 1000
+"""Characters of a message; it may quote a request."""
+
+
+class OpenInferenceRoute(EnvelopeRoute):
+    """Errors as `{"error": "…"}`; each path has one route, which also refuses its wrong verbs."""
+
+    statuses: ClassVar[Mapping[type[ServiceError], int]] = {
+        ServiceError: 500,
+        RequestError: 400,
+        Unauthorized: 401,
+        Forbidden: 403,
+        ModelNotFound: 404,
+        VersionNotFound: 404,
+        LabelNotFound: 404,
+        InputTooLarge: 413,
+        CapacityError: 503,
+        ModelError: 500,
+        InvalidExport: 400,
+    }
+
+    @classmethod
+    def body(cls, error: ServiceError, status: int, request_id: str) -> bytes:
+        """The error as Triton's and KServe's clients read it."""
+        return error_body(error.message)
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """A path of this route, whatever the verb."""
+        match, child_scope = super().matches(scope)
+        return Match.NONE if match is Match.NONE else Match.FULL, child_scope
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request whose path is this route's."""
+        methods = self.methods or set()
+        if scope["method"] in methods or (scope["method"] == "HEAD" and "GET" in methods):
+            await super().handle(scope, receive, send)
+            return
+        allowed = ", ".join(sorted(methods))
+        message = f"{scope['path']} does not take {scope['method']}; it takes {allowed}"
+        reply = JSONReply(error_body(message), 405)
+        reply.raw_headers.append((b"allow", allowed.encode()))
+        reply.raw_headers.append((b"x-request-id", request_id_of(scope).encode()))
+        await reply(scope, receive, send)
+
+
+def error_body(message: str) -> bytes:
+    """A message in the protocol's shape, without the lone surrogates that JSON refuses."""
+    shown = message if len(message) <= _LONGEST else f"{message[:_LONGEST]} …"
+    return orjson.dumps({"error": shown.encode("utf-8", "replace").decode()})
+
+
+def version_of(path_params: Mapping[str, str]) -> int | None:
+    """The version in a path, None where it names none.
+
+    Raises:
+        InvalidInput: it is no positive integer.
+    """
+    version = path_params.get("version")
+    if version is None:
+        return None
+    if not (version.isascii() and version.isdecimal() and 0 < int(version[:20]) < 2**63):
+        raise InvalidInput(
+            f"a model's version is an integer value > 0; got '{version[:100]}'", param="version"
+        )
+    return int(version)

@@ -1,0 +1,56 @@
+"""Triton's statistics extension: what models have done, and how long it took."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final, cast
+
+import orjson
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.engine import Engine
+from service.model import Model
+from service.protocols._envelope import JSONReply
+from service.protocols.open_inference import document
+from service.protocols.open_inference.route import TAG, OpenInferenceRoute, version_of
+
+router: Final = APIRouter(route_class=OpenInferenceRoute, tags=[TAG])
+
+
+@router.get("/v2/models/stats", summary="What every model has done", response_model=dict[str, Any])
+async def every(request: Request) -> Response:
+    """The statistics of every version that is loaded."""
+    return _reply(cast(Engine, request.app.state.engine).models)
+
+
+@router.get(
+    "/v2/models/{model}/stats",
+    summary="What a model has done",
+    response_model=dict[str, Any],
+    responses=document.errors(404),
+    openapi_extra=document.path("model"),
+)
+@router.get(
+    "/v2/models/{model}/versions/{version}/stats",
+    summary="What this version has done",
+    response_model=dict[str, Any],
+    responses=document.errors(400, 404),
+    openapi_extra=document.path("model", "version"),
+)
+async def some(request: Request) -> Response:
+    """The statistics of the model's loaded versions, or of the one asked for."""
+    shelf = cast(Engine, request.app.state.engine).repository.shelf(request.path_params["model"])
+    version = version_of(request.path_params)
+    return _reply(shelf.models if version is None else [shelf.pick(version)])
+
+
+def _reply(models: Iterable[Model]) -> Response:
+    said = [
+        {"name": model.export.name, "version": str(model.export.version)}
+        | model.statistics.as_dict()
+        for model in models
+        if model.loaded is not None
+    ]
+    return JSONReply(orjson.dumps({"model_stats": said}))
