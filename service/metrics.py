@@ -28,6 +28,16 @@ QUEUED_ROWS: Final = Gauge(
 MODEL_READY: Final = Gauge(
     "lutrin_model_ready", "1 when the model reproduced its goldens, else 0.", ["model", "version"]
 )
+LOAD_SECONDS: Final = Histogram(
+    "lutrin_load_seconds",
+    "Time to load, prove and warm a version of a model, in seconds.",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
+)
+LOAD_FAILURES: Final = Counter(
+    "lutrin_load_failures",
+    "Versions that could not be loaded or proven, by model; /v1/models has the reason.",
+    ["model", "version"],
+)
 GOLDEN_ERROR: Final = Gauge(
     "lutrin_golden_error",
     "The largest absolute difference from the goldens when it was loaded.",

@@ -68,6 +68,7 @@ class Model:
     def refuse(self, reason: str) -> None:
         """Say why it cannot be loaded."""
         self.state, self.reason = "failed", reason
+        metrics.LOAD_FAILURES.labels(*self._labels).inc()
         logger.error("%s/%d failed to load: %s", self.export.name, self.export.version, reason)
 
     async def load(self) -> None:
