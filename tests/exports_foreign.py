@@ -1,0 +1,103 @@
+"""Foreign SavedModels like those TensorFlow Serving's own tests serve, made with our own code.
+
+TensorFlow 1's are written with its builder: graphs with named signatures, some of which take
+serialized `tf.Example`s to classify or regress.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import tensorflow as tf
+
+v1 = tf.compat.v1
+
+
+def write_half_plus(folder: Path, offset: float, *, tags: tuple[str, ...] = ("serve",)) -> None:
+    """Write a TensorFlow 1 SavedModel of y = x / 2 + offset, to predict, classify and regress.
+
+    `serving_default` takes x (any, 1); `regress_x_to_y` and `classify_x_to_y` take examples with a
+    feature x; `regress_x2_to_y3` gives x2 / 2 + 3, x2 being 0 where an example has none.
+    """
+    with v1.Graph().as_default(), v1.Session() as session:
+        slope = v1.get_variable("slope", initializer=0.5, use_resource=False)
+        examples = v1.placeholder(tf.string, [None], name="tf_example")
+        features = v1.parse_example(
+            examples,
+            {
+                "x": v1.FixedLenFeature([1], tf.float32),
+                "x2": v1.FixedLenFeature([1], tf.float32, [0.0]),
+            },
+        )
+        x = tf.identity(features["x"], name="x")
+        y = tf.add(slope * x, offset, name="y")
+        y3 = tf.add(slope * features["x2"], 3.0, name="y3")
+        labels = tf.fill(tf.shape(y), "half plus")
+        session.run(v1.global_variables_initializer())
+        builder = v1.saved_model.Builder(str(folder))
+        builder.add_meta_graph_and_variables(
+            session,
+            list(tags),
+            signature_def_map={
+                "serving_default": v1.saved_model.predict_signature_def({"x": x}, {"y": y}),
+                "regress_x_to_y": v1.saved_model.regression_signature_def(examples, y),
+                "regress_x2_to_y3": v1.saved_model.regression_signature_def(examples, y3),
+                "classify_x_to_y": v1.saved_model.classification_signature_def(examples, labels, y),
+                "classify_scores": v1.saved_model.classification_signature_def(examples, None, y),
+            },
+        )
+        builder.save()
+
+
+def write_strings(folder: Path) -> None:
+    """Write a TensorFlow 2 SavedModel that gives strings back, as text and as bytes."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="s")])
+    def identity(s: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"s": tf.identity(s), "s_bytes": tf.identity(s)}
+
+    _save(folder, serving_default=identity)
+
+
+def write_types(folder: Path) -> None:
+    """Write a TensorFlow 2 SavedModel with a signature for each type: `x` comes back as `y`.
+
+    `pair` takes a (any, 2) and b (any): it gives a + b and the number of rows; `scalar` takes and
+    gives one number.
+    """
+    names = [*(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))]
+    names += ["half", "bool", "float", "double"]
+
+    def identity(dtype: str) -> Any:
+        spec = tf.TensorSpec([None], tf.as_dtype(dtype), name="x")
+        return tf.function(lambda x: {"y": tf.identity(x)}, input_signature=[spec])
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, 2], tf.float32, name="a"),
+            tf.TensorSpec([None], tf.int32, name="b"),
+        ]
+    )
+    def pair(a: tf.Tensor, b: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"total": a + tf.cast(b, tf.float32)[:, None], "twice": 2 * b}
+
+    @tf.function(input_signature=[tf.TensorSpec([], tf.float32, name="x")])
+    def scalar(x: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"y": x / 2.0 + 2.0}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
+    def count(x: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"count": tf.size(x), "x": tf.identity(x)}
+
+    _save(folder, pair=pair, scalar=scalar, count=count, **{name: identity(name) for name in names})
+
+
+def _save(folder: Path, **signatures: Any) -> None:
+    module = tf.Module()
+    for name, function in signatures.items():
+        setattr(module, f"{name}_function", function)
+    tf.saved_model.save(module, str(folder), signatures=signatures)
