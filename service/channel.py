@@ -6,12 +6,12 @@ the socket and out of it and nowhere else. Both ends are this program: nobody el
 
 from __future__ import annotations
 
+import logging
 import pickle
 import socket
 import struct
 import weakref
 from collections.abc import Mapping
-from logging import LogRecord
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
@@ -66,7 +66,7 @@ class Reply(NamedTuple):
 
     kind: Literal["answer", "error"]
     content: Any | ServiceError
-    records: list[LogRecord]
+    records: list[logging.LogRecord]
     """What was logged meanwhile."""
 
 
@@ -76,6 +76,23 @@ class Channel:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._close = weakref.finalize(self, connection.close)
+
+    def ask(self, request: Request) -> Any:
+        """Send a request and wait for its answer; what was logged for it is logged here.
+
+        Raises:
+            ConnectionError: the other end is gone.
+            ServiceError: the answer is an error.
+        """
+        self.send(request)
+        reply: Reply = self.receive()
+        for record in reply.records:
+            home = logging.getLogger(record.name)
+            if home.isEnabledFor(record.levelno):
+                home.handle(record)
+        if reply.kind == "error":
+            raise reply.content
+        return reply.content
 
     def send(self, message: Request | Reply) -> None:
         """Send a message.

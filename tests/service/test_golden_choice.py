@@ -173,7 +173,9 @@ def test_a_gpu_that_tensorflow_cannot_use_gives_way_to_the_cpu(
 
 
 def test_a_gpu_asked_for_is_never_replaced(export: Export) -> None:
-    assert "so there is no 'gpu:9'" in refusal(export, RunOptions(device="gpu:9", isolation="never"))
+    assert "so there is no 'gpu:9'" in refusal(
+        export, RunOptions(device="gpu:9", isolation="never")
+    )
 
 
 def test_an_export_that_needs_a_missing_runtime_names_its_extra(
