@@ -1,4 +1,4 @@
-"""Hundreds of models under a budget of memory: does any request fail, and what does a cold one cost?
+"""Hundreds of models under a budget of memory: does a request fail, and what does a cold one cost?
 
     python -m benchmarks.many_models --models 300 --budget-mb 1000 --seconds 60
 

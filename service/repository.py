@@ -82,7 +82,11 @@ class Repository:
             if model.state == "ready" or shelf.is_closed or not (self._is_lazy and waits):
                 model.ready_manifest()
                 return model
-            await self._load(model)
+            model.hold()  # until this request has it, it must not give way to another
+            try:
+                await self._load(model)
+            finally:
+                model.release()
             if model.state == "failed":
                 async with self._changing:
                     await self._settle(shelf)
