@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,7 +28,8 @@ def best(
     if array.dtype.kind not in "iufbV":
         raise InvalidInput("the classes of an output of strings cannot be told: leave it out")
     has_rows = array.ndim > 0 and spec.shape is not None and spec.shape[0] is None
-    rows = array.reshape(len(array) if has_rows else 1, -1) if array.size else array.reshape(0, 0)
+    width = math.prod(array.shape[1:] if has_rows else array.shape)
+    rows = array.reshape(len(array) if has_rows else 1, width)
     named = labels if labels is not None and rows.shape[1] == len(labels) else None
     # Ties in the order of their indices; what is no number comes last.
     order = np.argsort(-rows.astype(np.float64), axis=1, kind="stable")[:, :count]
