@@ -2,40 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
+from tests.documents import ROOT, agree, blocks, run
 from tests.server import Server
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ADDRESS = "http://127.0.0.1:8000"
-
-
-class Block(NamedTuple):
-    """A fenced block and what the README says it prints."""
-
-    language: str
-    code: str
-    expected: str | None
-
-
-def _blocks() -> list[Block]:
-    found = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
-    blocks = []
-    for (language, code), (following, text) in zip(found, [*found[1:], ("", "")], strict=True):
-        if language in ("bash", "python"):
-            blocks.append(Block(language, code, text if following in ("json", "text") else None))
-    return blocks
 
 
 @pytest.fixture(scope="module")
@@ -57,54 +35,13 @@ def running(workplace: Path) -> Iterator[Server]:
     shutil.which("curl") is None, reason="curl, which the README's blocks call, is not installed"
 )
 def test_every_block_runs_and_prints_what_stands_beneath(running: Server, workplace: Path) -> None:
-    blocks = _blocks()
-    assert len(blocks) >= 7
-    for block in blocks:
-        printed = _run(block, running.url, workplace)
+    found = blocks(README)
+    assert len(found) >= 7
+    for block in found:
+        printed = run(block, {ADDRESS: running.url}, workplace)
         if block.expected is not None:
-            _agree(block.expected, printed)
+            agree(block.expected, printed)
         assert '"error"' not in printed, f"{block.code}\nanswered\n{printed}"
-
-
-def _run(block: Block, url: str, folder: Path) -> str:
-    code = block.code.replace(ADDRESS, url)
-    # `python` in the README is the environment's own
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | {"PATH": path, "PYTHONPATH": str(ROOT)}
-    command = (
-        ["bash", "-euo", "pipefail", "-c", code]
-        if block.language == "bash"
-        else [sys.executable, "-c", code]
-    )
-    result = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 0, f"{block.code}\nfailed:\n{result.stdout}{result.stderr}"
-    return result.stdout
-
-
-def _agree(expected: str, printed: str) -> None:
-    try:
-        want, got = json.loads(expected), json.loads(printed)
-    except ValueError:
-        assert printed.strip() == expected.strip()
-    else:
-        _agree_value(want, got)
-
-
-def _agree_value(want: Any, got: Any) -> None:
-    if isinstance(want, dict):
-        assert want.keys() == got.keys()
-        for key in want:
-            _agree_value(want[key], got[key])
-    elif isinstance(want, list):
-        assert len(want) == len(got)
-        for one, other in zip(want, got, strict=True):
-            _agree_value(one, other)
-    elif isinstance(want, float):
-        assert got == pytest.approx(want, abs=0.01)
-    else:
-        assert got == want
 
 
 def test_commands_that_take_long_exist() -> None:
