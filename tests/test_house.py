@@ -31,7 +31,7 @@ FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "mana
 
 IMPORT_HOMES = {
     "tensorflow": ("service/runtimes/tensorflow.py", "training/", "tests/", "benchmarks/"),
-    "keras": ("training/", "tests/"),
+    "keras": ("training/", "tests/", "benchmarks/"),
     "openvino": ("service/runtimes/openvino.py", "training/", "tests/", "benchmarks/"),
     "fastapi": ("service/app.py", "service/protocols/", "benchmarks/"),
     "starlette": ("service/app.py", "service/protocols/"),
