@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from http import HTTPStatus
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
@@ -16,10 +16,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service import protocols
 from service.engine import Engine
+from service.errors import ServiceError
 from service.protocols._envelope import EnvelopeRoute, request_id_of
 from service.protocols._openai_error import envelope
 from service.settings import Settings
 from service.version import __version__
+
+if TYPE_CHECKING:
+    from service.grpc.server import Server
 
 _DESCRIPTION: Final = """
 Keras models over HTTP. Send a picture, get its classes:
@@ -31,14 +35,23 @@ Keras models over HTTP. Send a picture, get its classes:
 
 
 def create_app(settings: Settings) -> ASGIApp:
-    """The service as an ASGI application; models load when it starts up."""
+    """The service as an ASGI application; models load when it starts up.
+
+    Raises:
+        ServiceError: gRPC is asked for and not installed.
+    """
     engine = Engine(settings)
+    grpc_server = None if settings.grpc_port is None else _grpc_server(engine, settings.grpc_port)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await engine.start()
-        yield
-        await engine.close()
+        async with AsyncExitStack() as started:
+            started.push_async_callback(engine.close)
+            await engine.start()
+            if grpc_server is not None:
+                started.push_async_callback(grpc_server.stop)
+                await grpc_server.start()
+            yield
 
     app = FastAPIOffline(
         title="Lutrin",
@@ -84,6 +97,17 @@ class Shortcut:
                 await route.handle(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+
+def _grpc_server(engine: Engine, port: int) -> Server:
+    try:
+        from service.grpc.server import Server  # noqa: PLC0415 — an extra, and not small
+    except ImportError as error:
+        raise ServiceError(
+            f"GRPC_PORT={port} needs packages that are not installed ({error}): "
+            "pip install 'lutrin[grpc]', or leave GRPC_PORT out"
+        ) from None
+    return Server(engine, port)
 
 
 def _verbs(route: EnvelopeRoute) -> set[str]:

@@ -101,6 +101,8 @@ class Settings(BaseSettings):
     """The address to listen on; 0.0.0.0 for every address of the machine."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     """The TCP port to listen on; 0 takes a free one."""
+    grpc_port: Annotated[int, Field(ge=0, le=65535)] | None = None
+    """The TCP port of the gRPC services; 0 takes a free one; left out, there are none."""
     root_path: Annotated[str, AfterValidator(_url_prefix)] = ""
     """The path under which a reverse proxy shows the service, such as /lutrin."""
     server_name: str = "lutrin"

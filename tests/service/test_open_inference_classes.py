@@ -9,7 +9,7 @@ import pytest
 
 from service.errors import InvalidInput
 from service.manifest import TensorSpec
-from service.protocols.open_inference.classes import best
+from service.open_inference.classes import best
 
 ROWS = TensorSpec(dtype="float32", shape=(None, 3))
 

@@ -10,31 +10,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.engine import Engine
+from service.open_inference import models
 from service.protocols._envelope import JSONReply
 from service.protocols.open_inference import document
 from service.protocols.open_inference.route import TAG, OpenInferenceRoute, version_of
 from service.settings import Settings
-from service.shelf import answers
 from service.version import __version__
 
 router: Final = APIRouter(route_class=OpenInferenceRoute, tags=[TAG])
-
-EXTENSIONS: Final = (
-    "binary_tensor_data",
-    "classification",
-    "model_configuration",
-    "model_repository",
-    "schedule_policy",
-    "statistics",
-)
-"""What this service has of Triton's extensions of the protocol."""
 
 
 @router.get("/v2", summary="The service", response_model=document.ServerMetadata)
 async def server(request: Request) -> Response:
     """The service's name and version, and the protocol's extensions that it has."""
     settings = cast(Settings, request.app.state.settings)
-    said = {"name": settings.server_name, "version": __version__, "extensions": EXTENSIONS}
+    said = {"name": settings.server_name, "version": __version__, "extensions": models.EXTENSIONS}
     return _reply(said)
 
 
@@ -75,12 +65,11 @@ async def ready(request: Request) -> Response:
 )
 async def model_ready(request: Request) -> Response:
     """200 when the model answers, at once or once its first request has loaded it, else 503."""
-    shelf = cast(Engine, request.app.state.engine).repository.shelf(request.path_params["model"])
-    model = shelf.pick(version_of(request.path_params))
-    if answers(model) and not shelf.is_closed:
-        return _reply({"name": shelf.name, "ready": True})
-    reason = f"{model.state}: {model.reason}"
-    return _reply({"name": shelf.name, "ready": False, "error": reason}, 503)
+    engine, name = cast(Engine, request.app.state.engine), request.path_params["model"]
+    reason = models.why_not_ready(engine, name, version_of(request.path_params))
+    if reason is None:
+        return _reply({"name": name, "ready": True})
+    return _reply({"name": name, "ready": False, "error": reason}, 503)
 
 
 def _reply(content: dict[str, Any], status: int = 200) -> Response:

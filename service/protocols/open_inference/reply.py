@@ -14,9 +14,9 @@ from service import datatypes
 from service.errors import InvalidInput
 from service.lease import Lease
 from service.manifest import Signature
+from service.open_inference.classes import best
 from service.protocols._compression import Coding, accepted, deflate
 from service.protocols._json_tensors import rendered
-from service.protocols.open_inference.classes import best
 from service.protocols.open_inference.request import HEADER_LENGTH, Inference, Requested
 from service.runtimes import Tensors
 

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from service.engine import Engine
 from service.errors import InvalidInput
-from service.model import Model
+from service.open_inference import models
 from service.protocols._body import read_inflated
 from service.protocols._envelope import JSONReply
 from service.protocols._permission import require_admin
@@ -21,9 +21,6 @@ from service.protocols.open_inference.route import TAG, OpenInferenceRoute
 from service.settings import Settings
 
 router: Final = APIRouter(route_class=OpenInferenceRoute, tags=[TAG])
-
-_STATES: Final = {"ready": "READY", "loading": "LOADING", "unloading": "UNLOADING"}
-"""Triton's words; of any other state it says UNAVAILABLE."""
 
 
 @router.post(
@@ -39,9 +36,8 @@ async def index(request: Request) -> Response:
     ready = asked.get("ready", False)
     if not isinstance(ready, bool):
         raise InvalidInput("'ready' is true or false", param="ready")
-    models = cast(Engine, request.app.state.engine).models
-    entries = [_entry(model) for model in models if not ready or model.state == "ready"]
-    return JSONReply(orjson.dumps(entries))
+    every = cast(Engine, request.app.state.engine).models
+    return JSONReply(orjson.dumps(models.index(every, ready)))
 
 
 @router.post(
@@ -57,14 +53,8 @@ async def load(request: Request) -> Response:
     parameters = (await _object(request)).get("parameters") or {}
     if not isinstance(parameters, dict):
         raise InvalidInput("'parameters' is an object", param="parameters")
-    for name in parameters:
-        if name == "config" or name.startswith("file:"):
-            raise InvalidInput(
-                f"'{name[:100]}' cannot override an export: write it to the folder of models, and "
-                "how it is run to models.yaml or MODEL_OPTIONS",
-                param="parameters",
-            )
-    await cast(Engine, request.app.state.engine).load(request.path_params["model"])
+    models.refuse_overrides(parameters)
+    await cast(Engine, request.app.state.engine).repository.load(request.path_params["model"])
     return JSONReply(b"{}")
 
 
@@ -79,17 +69,8 @@ async def unload(request: Request) -> Response:
     """Unload every version of a model after its last request. Needs the ADMIN_TOKEN."""
     require_admin(request.scope, cast(Settings, request.app.state.settings))
     await _object(request)  # `unload_dependents`: no model here depends on another
-    await cast(Engine, request.app.state.engine).unload(request.path_params["model"])
+    await cast(Engine, request.app.state.engine).repository.unload(request.path_params["model"])
     return JSONReply(b"{}")
-
-
-def _entry(model: Model) -> dict[str, str]:
-    return {
-        "name": model.export.name,
-        "version": str(model.export.version),
-        "state": _STATES.get(model.state, "UNAVAILABLE"),
-        "reason": "" if model.state == "ready" else f"{model.state}: {model.reason}",
-    }
 
 
 async def _object(request: Request) -> Mapping[str, Any]:

@@ -14,7 +14,6 @@ from service.errors import (
     Forbidden,
     InputTooLarge,
     InvalidExport,
-    InvalidInput,
     LabelNotFound,
     ModelError,
     ModelNotFound,
@@ -23,6 +22,7 @@ from service.errors import (
     Unauthorized,
     VersionNotFound,
 )
+from service.open_inference import models
 from service.protocols._envelope import EnvelopeRoute, JSONReply, request_id_of
 
 TAG: Final = "Open Inference Protocol"
@@ -83,11 +83,4 @@ def version_of(path_params: Mapping[str, str]) -> int | None:
     Raises:
         InvalidInput: it is no positive integer.
     """
-    version = path_params.get("version")
-    if version is None:
-        return None
-    if not (version.isascii() and version.isdecimal() and 0 < int(version[:20]) < 2**63):
-        raise InvalidInput(
-            f"a model's version is an integer value > 0; got '{version[:100]}'", param="version"
-        )
-    return int(version)
+    return models.version_of(path_params.get("version", ""))

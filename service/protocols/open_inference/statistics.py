@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from service.engine import Engine
 from service.model import Model
+from service.open_inference.models import statistics
 from service.protocols._envelope import JSONReply
 from service.protocols.open_inference import document
 from service.protocols.open_inference.route import TAG, OpenInferenceRoute, version_of
@@ -47,10 +48,4 @@ async def some(request: Request) -> Response:
 
 
 def _reply(models: Iterable[Model]) -> Response:
-    said = [
-        {"name": model.export.name, "version": str(model.export.version)}
-        | model.statistics.as_dict()
-        for model in models
-        if model.loaded is not None
-    ]
-    return JSONReply(orjson.dumps({"model_stats": said}))
+    return JSONReply(orjson.dumps(statistics(models)))

@@ -1,0 +1,1 @@
+"""What the Open Inference Protocol says of models, whatever carries it: HTTP or gRPC."""
