@@ -16,10 +16,11 @@ ServiceError
 │  ├─ Overloaded
 │  ├─ NotReady
 │  └─ DeadlineExceeded
-└─ ModelError              the operator can mend it
-   ├─ InferenceFailed
-   ├─ InvalidExport
-   └─ InvalidPlan
+├─ ModelError              the operator can mend it
+│  ├─ InferenceFailed
+│  ├─ InvalidExport
+│  └─ InvalidPlan
+└─ Unimplemented           nobody can: the protocol has no way to say it
 """
 
 
@@ -106,3 +107,7 @@ class InvalidExport(ModelError):
 
 class InvalidPlan(ModelError):
     """models.yaml, or a change asked of it, does not say what it must."""
+
+
+class Unimplemented(ServiceError):
+    """The protocol of the request cannot express what the model needs; another one may."""

@@ -63,6 +63,10 @@ class EnvelopeRoute(APIRoute):
         # The server sends the head of a GET alone, which is what probes with HEAD want.
         if scope["method"] not in methods and not (scope["method"] == "HEAD" and "GET" in methods):
             raise HTTPException(405, headers={"Allow": ", ".join(sorted(methods))})
+        await self.answer(scope, receive, send)
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, whatever its verb."""
         started = time.perf_counter()
         request_id = request_id_of(scope)
         try:

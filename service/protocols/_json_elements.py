@@ -31,6 +31,11 @@ OVERFLOWS: Final = {
 _TF_NAMES: Final[dict[DType, str]] = {"float16": "half", "float32": "float", "float64": "double"}
 
 
+def tensorflow_name(dtype: DType) -> str:
+    """What TensorFlow calls a type: `float32` is `float`."""
+    return _TF_NAMES.get(dtype, dtype)
+
+
 def elements_of(values: Sequence[Any], dtype: DType, *, exact: bool = False) -> NDArray[Any]:
     """An array of one axis of parsed values that are no lists.
 
@@ -101,7 +106,7 @@ def _decimal(value: Any, dtype: DType, exact: bool) -> float:
     rounds = exact and isinstance(value, int) and abs(value) >= 2 ** MANTISSAS[dtype]
     if overflows or rounds:
         raise InvalidInput(
-            f"Cannot convert JSON value: {shown(value)} to {_TF_NAMES.get(dtype, dtype)} "
+            f"Cannot convert JSON value: {shown(value)} to {tensorflow_name(dtype)} "
             "without loss of precision."
         )
     return float(value)
@@ -110,5 +115,5 @@ def _decimal(value: Any, dtype: DType, exact: bool) -> float:
 def _mismatch(value: Any, dtype: DType) -> InvalidInput:
     return InvalidInput(
         f"JSON Value: {shown(value)} Type: {kind(value)} is not of expected type: "
-        f"{_TF_NAMES.get(dtype, dtype)}"
+        f"{tensorflow_name(dtype)}"
     )

@@ -110,13 +110,10 @@ def _numbers(value: simdjson.Array, dtype: DType, *, exact: bool = False) -> NDA
         return None
     wanted = numpy_dtype(dtype)
     is_integer = dtype not in MANTISSAS
-    letter, wide = "d", np.dtype(np.float64)
-    if is_integer:
-        letter, wide = (
-            ("u", np.dtype(np.uint64)) if dtype == "uint64" else ("i", np.dtype(np.int64))
-        )
+    letter = "d" if not is_integer else "u" if dtype == "uint64" else "i"
     try:
-        numbers: NDArray[Any] = np.frombuffer(value.as_buffer(of_type=letter), wide)  # type: ignore[arg-type]  # its stub wants a literal
+        buffer = value.as_buffer(of_type=letter)  # type: ignore[arg-type]  # one of its letters
+        numbers: NDArray[Any] = np.frombuffer(buffer, f"{'f' if letter == 'd' else letter}8")
     except (TypeError, ValueError):  # a fraction among integers, a string, a number too large
         return None
     if not numbers.size:

@@ -1,0 +1,13 @@
+"""TensorFlow Serving's REST protocol, under `/v1/models/`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import APIRouter
+
+from service.protocols.tensorflow_serving import classify, malformed, predict, status
+
+router: Final = APIRouter()
+for _module in (predict, classify, status, malformed):  # in this order paths are looked for
+    router.routes.extend(_module.router.routes)

@@ -1,0 +1,87 @@
+"""`tf.train.Example`s made of JSON objects, serialized without TensorFlow.
+
+A feature is a value or a list of values: integers and bools become int64, decimals float, strings
+and `{"b64": …}` bytes. One feature's values are of one kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from service import wire
+from service.errors import InvalidInput
+from service.protocols._json_elements import elements_of
+from service.protocols._json_text import is_base64, is_list, is_object, kind, plain
+from service.protocols.tensorflow_serving.request import Document
+
+_BYTES, _FLOAT, _INT64 = 1, 2, 3
+"""The fields of `Feature`, one for each kind."""
+_KINDS: Final = {_BYTES: "bytes", _FLOAT: "float", _INT64: "int64"}
+
+
+def read_examples(document: Document) -> list[Mapping[str, Any]]:
+    """The features of each of the `examples`, those of `context` among them.
+
+    Raises:
+        InvalidInput: there are none, or one is no object.
+    """
+    context = document.members.get("context", {})
+    _check_object(context)
+    examples = document.rows("examples")
+    for example in examples:
+        _check_object(example)
+    return [{**dict(context.items()), **dict(example.items())} for example in examples]
+
+
+def serialized(features: Mapping[str, Any]) -> bytes:
+    """An `Example` of these features, by name.
+
+    Raises:
+        InvalidInput: a feature's values are of several kinds, or of none that it can have.
+    """
+    entries = [
+        wire.field(1, wire.field(1, name.encode()) + wire.field(2, _feature(name, value)))
+        for name, value in features.items()
+    ]
+    return wire.field(1, b"".join(entries))
+
+
+def _check_object(value: Any) -> None:
+    if not is_object(value):
+        raise InvalidInput(f"Example must be JSON object but got JSON {kind(value)}")
+
+
+def _feature(name: str, value: Any) -> bytes:
+    values = plain(value) if is_list(value) else [plain(value)]
+    kinds = [_kind(name, each) for each in values]
+    if not kinds:
+        return b""
+    if any(each != kinds[0] for each in kinds):
+        raise InvalidInput(
+            f"Unexpected element type in feature: {name} expecting type: {_KINDS[kinds[0]]}"
+        )
+    return wire.field(kinds[0], _list(kinds[0], values))
+
+
+def _kind(name: str, value: Any) -> int:
+    if isinstance(value, int):
+        if value >= 2**63:
+            raise InvalidInput(f"Feature: {name} has uint64 element. Only int64 is supported.")
+        return _INT64
+    if isinstance(value, float):
+        return _FLOAT
+    if isinstance(value, str) or is_base64(value):
+        return _BYTES
+    raise InvalidInput(f"Feature: {name} has element with unexpected JSON type: {kind(value)}")
+
+
+def _list(kind: int, values: Sequence[Any]) -> bytes:
+    """The message that holds a feature's values: `BytesList`, `FloatList` or `Int64List`."""
+    if kind == _BYTES:
+        return b"".join(wire.field(1, each) for each in elements_of(values, "string"))
+    if kind == _FLOAT:
+        return wire.field(1, elements_of(values, "float32").astype(np.dtype("<f4")).tobytes())
+    return wire.field(1, wire.packed(map(int, values)))

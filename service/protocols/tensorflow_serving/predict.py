@@ -1,0 +1,66 @@
+"""Predict: any signature, tensors in and out."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final, cast
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.engine import Engine
+from service.errors import InvalidInput
+from service.lease import Lease
+from service.protocols._body import read_inflated
+from service.protocols._envelope import JSONReply, named, while_connected
+from service.protocols.tensorflow_serving import schemas
+from service.protocols.tensorflow_serving.address import Address
+from service.protocols.tensorflow_serving.request import Document
+from service.protocols.tensorflow_serving.route import TAG, TensorFlowServingRoute
+from service.protocols.tensorflow_serving.tensors import read_inputs, write_outputs
+from service.settings import Settings
+
+router: Final = APIRouter(route_class=TensorFlowServingRoute, tags=[TAG])
+
+_LONG: Final = 256 * 1024
+"""Bytes; a longer body is understood on a thread, so that others are answered meanwhile."""
+
+
+@schemas.at_each_address(router.post, ":predict", "Predict", schemas.PREDICT)
+async def predict(request: Request) -> Response:
+    """Run a signature, `serving_default` if none is named, on rows or columns of tensors."""
+    address = Address.of(request.path_params)
+    body = await read_inflated(request, cast(Settings, request.app.state.settings))
+    read = Document.read
+    document = read(body) if len(body) < _LONG else await asyncio.to_thread(read, body)
+    return await while_connected(request, _answer(request, address, document))
+
+
+async def _answer(request: Request, address: Address, document: Document) -> Response:
+    engine = cast(Engine, request.app.state.engine)
+    with await address.lease(engine) as lease:
+        name = signature_name(lease, document.signature)
+        specs = lease.manifest.signatures[name].inputs
+        if len(document.text) < _LONG:
+            inputs = read_inputs(document, specs)
+        else:
+            inputs = await asyncio.to_thread(read_inputs, document, specs)
+        outputs = await engine.infer(lease, inputs, signature=name)
+        reply = JSONReply(write_outputs(outputs, by_rows=document.is_by_rows))
+        return named(reply, lease.model.export.name, lease.model.export.version)
+
+
+def signature_name(lease: Lease, asked: str | None) -> str:
+    """The signature that a request names, or the first.
+
+    Raises:
+        InvalidInput: the model has none of this name.
+    """
+    try:
+        return lease.signature(asked)
+    except InvalidInput:
+        raise InvalidInput(
+            f'Serving signature name: "{(asked or "")[:100]}" not found in signature def; '
+            f"there are: {', '.join(lease.manifest.signatures)}"
+        ) from None

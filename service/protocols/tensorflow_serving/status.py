@@ -1,0 +1,102 @@
+"""What is served, and how it is asked: the states of a model's versions, and its signatures."""
+
+from __future__ import annotations
+
+from typing import Any, Final, cast
+
+import orjson
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service import saved_model
+from service.engine import Engine
+from service.errors import ModelNotFound, VersionNotFound
+from service.model import Model, State
+from service.protocols._envelope import JSONReply, named
+from service.protocols.tensorflow_serving import schemas
+from service.protocols.tensorflow_serving.address import Address
+from service.protocols.tensorflow_serving.route import TAG, TensorFlowServingRoute
+from service.saved_model import SignatureDef, TensorInfo
+
+router: Final = APIRouter(route_class=TensorFlowServingRoute, tags=[TAG])
+
+_STATES: Final[dict[State, str]] = {
+    "unloaded": "START",
+    "loading": "LOADING",
+    "ready": "AVAILABLE",
+    "unloading": "UNLOADING",
+    "failed": "END",
+}
+
+
+@schemas.at_each_address(router.get, "", "Status", schemas.STATUS)
+async def status(request: Request) -> Response:
+    """The state of every version of a model, or of the one that the path names."""
+    engine, address = cast(Engine, request.app.state.engine), Address.of(request.path_params)
+    versions = _versions(engine, address) if address.label is None else [address.model(engine)]
+    return JSONReply(orjson.dumps({"model_version_status": [_status(each) for each in versions]}))
+
+
+@schemas.at_each_address(router.get, "/metadata", "Metadata", schemas.METADATA)
+async def metadata(request: Request) -> Response:
+    """The signatures of a version: what they take and give, and how they are to be asked."""
+    address = Address.of(request.path_params)
+    export = address.model(cast(Engine, request.app.state.engine)).export
+    signatures = saved_model.signatures(export)
+    reply = {
+        "model_spec": {
+            "name": export.name,
+            "signature_name": "",
+            "version": str(export.version),
+        },
+        "metadata": {
+            "signature_def": {
+                "signature_def": {name: _signature(each) for name, each in signatures.items()}
+            }
+        },
+    }
+    return named(JSONReply(orjson.dumps(reply)), export.name, export.version)
+
+
+def _versions(engine: Engine, address: Address) -> list[Model]:
+    """The versions of a model, the newest first; of one that is replaced by its like, the ready."""
+    found: dict[int, Model] = {}
+    for model in engine.models:
+        version = model.export.version
+        is_meant = model.export.name == address.name and address.version in (None, version)
+        if is_meant and (version not in found or model.state == "ready"):
+            found[version] = model
+    if found:
+        return [found[version] for version in sorted(found, reverse=True)]
+    if address.version is None:
+        raise ModelNotFound(f"Could not find any versions of model {address.name[:100]}")
+    raise VersionNotFound(f"Could not find version {address.version} of model {address.name[:100]}")
+
+
+def _status(model: Model) -> dict[str, Any]:
+    failed = model.state == "failed"
+    return {
+        "version": str(model.export.version),
+        "state": _STATES[model.state],
+        "status": {
+            "error_code": "INTERNAL" if failed else "OK",
+            "error_message": model.reason if failed else "",
+        },
+    }
+
+
+def _signature(definition: SignatureDef) -> dict[str, Any]:
+    return {
+        "inputs": {name: _tensor(each) for name, each in definition.inputs.items()},
+        "outputs": {name: _tensor(each) for name, each in definition.outputs.items()},
+        "method_name": definition.method_name,
+    }
+
+
+def _tensor(info: TensorInfo) -> dict[str, Any]:
+    shape = {
+        "dim": [{"size": str(size), "name": name} for size, name in info.dims or ()],
+        "unknown_rank": info.dims is None,
+    }
+    return {"dtype": info.dtype, "tensor_shape": shape, "name": info.name}
