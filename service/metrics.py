@@ -43,6 +43,22 @@ GOLDEN_ERROR: Final = Gauge(
     "The largest absolute difference from the goldens when it was loaded.",
     ["model", "version"],
 )
+PLANS_VALID: Final = Gauge(
+    "lutrin_models_file_valid", "1 when models.yaml is valid or not there, else 0."
+)
+SPLIT_CALLS: Final = Counter(
+    "lutrin_split_calls",
+    "Calls that named neither version nor label, where labels are planned, by who answered.",
+    ["model", "version", "label"],
+)
+ROLLBACKS: Final = Counter(
+    "lutrin_rollbacks", "How often a label's traffic was taken away.", ["model", "label"]
+)
+SHADOW_CALLS: Final = Counter(
+    "lutrin_shadow_calls",
+    "Calls that a shadow was asked too: same, different, failed, or dropped since it was busy.",
+    ["model", "label", "outcome"],
+)
 
 
 def forget(model: str, version: str) -> None:
@@ -50,3 +66,4 @@ def forget(model: str, version: str) -> None:
     for family in (BATCH_ROWS, QUEUED_ROWS, MODEL_READY, GOLDEN_ERROR):
         with contextlib.suppress(KeyError):
             family.remove(model, version)
+    SPLIT_CALLS.remove_by_labels({"model": model, "version": version})

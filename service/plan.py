@@ -194,6 +194,11 @@ class Plan(ModelOptions):
             raise InvalidPlan("; ".join(f"{mistakes.path(m.key)}: {m.text}" for m in found))
         return Plan.model_validate(new)
 
+    def rolled_back(self, label: str) -> Plan:
+        """This plan with no calls for `label`: what it had goes to the rest."""
+        others = {each: share for each, share in self.traffic.items() if each != STABLE}
+        return Plan.model_validate(self.model_dump() | {"traffic": {**others, label: 0}})
+
     def _conflicts(self) -> Iterator[Mistake]:
         for label in self.traffic:
             if label not in self.labels:

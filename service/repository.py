@@ -67,17 +67,18 @@ class Repository:
             )
         return shelf
 
-    async def bring(self, name: str, version: int | None = None) -> Model:
+    async def bring(self, name: str, version: int | None = None, label: str | None = None) -> Model:
         """A version that is ready, loaded now where that was left for the first request.
 
         Raises:
             ModelNotFound: no model has this name.
             VersionNotFound: it has no such version.
+            LabelNotFound: it has no version of this label.
             NotReady: it is loading, failed to load, or an operator unloaded it.
         """
         while not self._closing:
             shelf = self.shelf(name)
-            model = shelf.pick(version)
+            model = shelf.pick(version, label)
             waits = model.state == "loading" or answers(model)
             if model.state == "ready" or shelf.is_closed or not (self._is_lazy and waits):
                 model.ready_manifest()
@@ -100,11 +101,14 @@ class Repository:
             InvalidPlan: models.yaml does not say what it must.
         """
         self._plans = await asyncio.to_thread(models_file.load, self._settings)
+        metrics.PLANS_VALID.set(1)
         for shelf in self._take_in(await asyncio.to_thread(store.scan, self._settings.models_dir)):
-            for export in shelf.candidates()[: shelf.plan.versions.count]:
+            newest = shelf.candidates()[: shelf.plan.versions.count]
+            for export in [*newest, *shelf.labelled()]:
                 model = shelf.model(export)
                 if self._is_eager(shelf):
                     model.queue()
+            shelf.move_labels()
 
     async def load_all(self) -> None:
         """Load every model that is not left for its first request."""
@@ -169,6 +173,34 @@ class Repository:
                     self._publish(model)
         await asyncio.to_thread(memory.trim)
 
+    async def change(self, name: str, **changes: object) -> Shelf:
+        """Change the plan of a model, until the process ends or models.yaml changes it.
+
+        A label moves when its new version is loaded; nothing changes if that fails.
+
+        Raises:
+            ModelNotFound: no model has this name.
+            VersionNotFound: a label is to stand for a version that is not in the folder.
+            InvalidPlan: the changed plan does not hold together.
+            InvalidExport: a labelled version cannot be loaded.
+        """
+        async with self._changing:
+            shelf = self.shelf(name)
+            labels = shelf.plan.changed(**changes).labels
+            try:
+                for label, version in labels.items() - shelf.plan.labels.items():
+                    model = await self._try(shelf, shelf.export(version))
+                    if not answers(model):
+                        raise InvalidExport(
+                            f"the label '{label}' stays where it is: version {version} of "
+                            f"'{name}' cannot be loaded: {model.reason}"
+                        )
+                # Anew, since a label may have been rolled back meanwhile.
+                shelf.plan = shelf.plan.changed(**changes)
+            finally:
+                await self._settle(shelf)
+        return shelf
+
     async def close(self) -> None:
         """Refuse new work, finish what waits, free the models."""
         self._closing = True
@@ -186,7 +218,9 @@ class Repository:
     async def _read_plans(self) -> None:
         try:
             self._plans = await asyncio.to_thread(models_file.load, self._settings)
+            metrics.PLANS_VALID.set(1)
         except InvalidPlan as error:
+            metrics.PLANS_VALID.set(0)
             logger.error("the plans stay as they were: %s", error.message)
 
     def _take_in(self, found: Mapping[str, Sequence[Export]]) -> list[Shelf]:
@@ -195,8 +229,11 @@ class Repository:
         for name in dict.fromkeys([*found, *self._shelves]):
             shelf = self._shelves.setdefault(name, Shelf(name, self._settings))
             exports, plan = found.get(name, ()), self._plans.of(name)
-            if (shelf.exports, shelf.plan) != (exports, plan):
-                shelf.exports, shelf.plan = exports, plan
+            if (shelf.exports, shelf.written) != (exports, plan):
+                shelf.exports = exports
+                if shelf.written != plan:
+                    # What was changed by hand holds until the file says something else.
+                    shelf.written = shelf.plan = plan
                 changed.append(shelf)
         return changed
 
@@ -208,6 +245,8 @@ class Repository:
                 break
             tried.append(await self._try(shelf, export))
         tried += [await self._try(shelf, export) for export in shelf.labelled()]
+        shelf.move_labels()
+        tried += _still_labelled(shelf, tried)
         is_served = any(map(answers, tried)) or not shelf.exports
         for model in [each for each in shelf.models if each not in tried]:
             if is_served or model.state != "ready":
@@ -244,7 +283,8 @@ class Repository:
         self._publish(model)
 
     def _is_pinned(self, model: Model) -> bool:
-        return self._plans.of(model.export.name).pinned
+        shelf = self._shelves.get(model.export.name)
+        return shelf is not None and shelf.plan.pinned
 
     async def _see_off(self, model: Model) -> None:
         """Unload a version that is no longer served, after its last request."""
@@ -262,6 +302,13 @@ class Repository:
             metrics.MODEL_READY.labels(*labels).set(any(each.state == "ready" for each in twins))
         else:
             metrics.forget(*labels)
+
+
+def _still_labelled(shelf: Shelf, tried: Sequence[Model]) -> list[Model]:
+    """Who has a label whose planned version does not answer; it stays."""
+    able = {model.export.version for model in tried if answers(model)}
+    kept = set(shelf.labels.values()) - able
+    return [each for each in shelf.models if each.export.version in kept and each not in tried]
 
 
 def _without(
