@@ -95,8 +95,12 @@ def ask_in_turns(export: Path, calls: int) -> tuple[float, float]:
 def _caller(url: str, name: str, images: np.ndarray) -> Callable[[], object]:
     """Asks for the probabilities of `images` over one connection, and reads them."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc)
-    tensor = {"name": "images", "datatype": "UINT8", "shape": images.shape}
-    tensor["parameters"] = {"binary_data_size": images.nbytes}
+    tensor = {
+        "name": "images",
+        "datatype": "UINT8",
+        "shape": images.shape,
+        "parameters": {"binary_data_size": images.nbytes},
+    }
     head = json.dumps({"inputs": [tensor], "parameters": {"binary_data_output": True}}).encode()
     headers = {"Inference-Header-Content-Length": str(len(head))}
 

@@ -61,8 +61,9 @@ async def known(engine: Engine, name: str, version: int | None) -> tuple[Model, 
     Raises:
         ServiceError: there is no such model or version, or it is not ready.
     """
-    model = engine.repository.shelf(name).pick(version)
-    if model.manifest is not None and answers(model):
+    shelf = engine.repository.shelf(name)
+    model = shelf.pick(version)
+    if model.manifest is not None and answers(model) and not shelf.is_closed:
         return model, model.manifest
     with await engine.lease(name, version=version) as lease:
         return lease.model, lease.manifest

@@ -142,14 +142,15 @@ def test_numbers_that_are_none_come_back_as_they_went(server: Server) -> None:
 def test_the_signature_is_chosen_by_a_parameter(server: Server) -> None:
     inputs = [_tensor("a", "FP32", [1, 2], [[1, 2]]), _tensor("b", "FP32", [1, 1], [3])]
     outputs = [{"name": "mean"}, {"name": "total"}]
-    body = {"inputs": inputs, "outputs": outputs, "parameters": {"signature_name": "mix"}}
-    reply = _infer(server, "mixer", body)
+    body = {"inputs": inputs, "outputs": outputs}
+    reply = _infer(server, "mixer", body | {"parameters": {"signature_name": "mix"}})
     assert reply.json()["outputs"] == [
         _tensor("mean", "FP32", [], [4.5]),
         _tensor("total", "FP32", [1, 2], [4.0, 5.0]),
     ]
-    body["parameters"]["signature_name"] = "stir"
-    assert "'stir'" in _infer(server, "mixer", body).json()["error"]
+    reply = _infer(server, "mixer", body | {"parameters": {"signature_name": "stir"}})
+    assert reply.status_code == 400
+    assert "'stir'" in reply.json()["error"]
 
 
 @pytest.mark.parametrize(
