@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from service import runtimes
+from service import lending, runtimes
 from service.classification import Prediction, Probabilities, top
 from service.decoding import Decoders
 from service.errors import (
@@ -28,6 +28,8 @@ from service.model import Model
 from service.repository import Repository
 from service.runtimes import Tensors
 from service.settings import Settings
+from service.shadows import Shadows
+from service.shelf import Shelf
 from service.upkeep import Upkeep
 
 T = TypeVar("T")
@@ -52,6 +54,7 @@ class Engine:
         self._upkeep = Upkeep(self.repository, settings)
         self._closing = False
         self._decoders = Decoders(settings.max_queue)
+        self._shadows = Shadows(self.repository, settings.request_timeout_s)
 
     async def start(self) -> None:
         """Find the models and begin to load them; returns before they are ready.
@@ -66,6 +69,7 @@ class Engine:
         """Refuse new work, finish what waits, free the models."""
         self._closing = True
         await self._upkeep.close()
+        self._shadows.close()
         await self.repository.close()
         self._decoders.close()
 
@@ -110,22 +114,43 @@ class Engine:
         name: str | None,
         *,
         version: int | None = None,
+        label: str | None = None,
+        key: str | None = None,
         task: Task | None = None,
     ) -> Lease:
         """The version that is to answer a request, loaded first where that was left for later.
 
-        `name` may be None when exactly one model can do `task`.
+        A call that names neither version nor label goes where the model's plan sends it; calls of
+        the same `key` go to the same. `name` may be None when exactly one model can do `task`.
 
         Raises:
-            ServiceError: there is no such model or version, or it is not ready.
+            ServiceError: there is no such model, version or label, or it is not ready.
         """
         if self._closing:
             raise NotReady("the service is shutting down")
+        if version is not None and label is not None:
+            raise InvalidInput("name a version or a label of the model, not both", param="label")
         found = self._only_one_for(task) if name is None else name
-        model = self.repository.shelf(found).pick(version)
+        shelf = self.repository.shelf(found)
+        if version is None and label is None:
+            return await self._lease_by_plan(shelf, key)
+        model = shelf.pick(version, label)
         if model.state != "ready":
-            model = await self._in_time(self.repository.bring(found, version))
-        return Lease(model)
+            model = await self._in_time(self.repository.bring(found, version, label))
+        return lending.lend(shelf, model, label) if label else Lease(model)
+
+    async def _lease_by_plan(self, shelf: Shelf, key: str | None) -> Lease:
+        label = shelf.choose(key)
+        model = shelf.pick(label=label)
+        if model.state != "ready":
+            try:
+                model = await self._in_time(self.repository.bring(shelf.name, label=label))
+            except NotReady:
+                if label is None:
+                    raise
+                # It failed to load at its first call: the others are not to suffer from it.
+                label, model = None, await self._in_time(self.repository.bring(shelf.name))
+        return lending.lend_by_plan(shelf, model, label) if shelf.plan.labels else Lease(model)
 
     async def classify(
         self,
@@ -133,6 +158,8 @@ class Engine:
         *,
         model: str | None = None,
         version: int | None = None,
+        label: str | None = None,
+        key: str | None = None,
         top_k: int | None = None,
     ) -> Classification:
         """Classify picture files; `model` may be left out when exactly one can answer.
@@ -144,13 +171,16 @@ class Engine:
         """
         count = min(_TOP_K, self.settings.max_top_k) if top_k is None else top_k
         self._check_request(files, count)
-        with await self.lease(model, version=version, task="classify") as lease:
+        asked = self.lease(model, version=version, label=label, key=key, task="classify")
+        with await asked as lease:
             export, labels, image = lease.model.export, lease.manifest.labels, lease.manifest.image
             signature = lease.signature_for("classify")
             if image is None or labels is None:
                 raise UnsupportedTask(f"'{export.name}' takes no pictures", param="model")
             pictures = [self._open(data, index) for index, data in enumerate(files)]
             answers = await self._in_time(self._answer(lease.model, signature, pictures, image))
+            if lease.shadowed is not None:
+                self._shadows.classify(lease, pictures, answers, self._answer)
             results = [top(answer, labels, count) for answer in answers]
             return Classification(export.name, export.version, results)
 
@@ -185,6 +215,8 @@ class Engine:
         runtimes.check(inputs, spec.inputs)
         run = self._run_rows if spec.task == "classify" else _run_whole
         answer = await self._in_time(run(lease.model, name, inputs, priority), timeout_s)
+        if lease.shadowed is not None:
+            self._shadows.infer(lease, name, inputs, answer, run)
         return {each: answer[each] for each in wanted}
 
     async def _run_rows(

@@ -10,6 +10,7 @@ from typing import Self
 from service.errors import CapacityError, InvalidInput, ModelError, UnsupportedTask
 from service.manifest import Manifest, Task
 from service.model import Model
+from service.traffic import Traffic
 
 Ended = Callable[[float, bool], None]
 """Is told how many seconds a lease lasted, and whether the model failed it."""
@@ -21,13 +22,23 @@ _DEFAULT = "serving_default"
 class Lease:
     """`with await engine.lease("mnist-lenet5") as lease:`; ends with the block, once."""
 
-    __slots__ = ("_ended", "_started", "label", "manifest", "model")
+    __slots__ = ("_ended", "_started", "label", "manifest", "model", "shadowed")
 
-    def __init__(self, model: Model, label: str | None = None, ended: Ended | None = None) -> None:
-        """Hold `model`, which is ready; `label` is the name by which it was chosen, if any."""
+    def __init__(
+        self,
+        model: Model,
+        label: str | None = None,
+        ended: Ended | None = None,
+        shadowed: Traffic | None = None,
+    ) -> None:
+        """Hold `model`, which is ready; `label` is the name by which it was chosen, if any.
+
+        The plan of `shadowed` has a shadow, which is to be asked the same.
+        """
         self.manifest: Manifest = model.ready_manifest()
         self.model = model
         self.label = label
+        self.shadowed = shadowed
         self._ended = ended
         self._started = time.perf_counter()
         model.hold()

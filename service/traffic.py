@@ -32,6 +32,8 @@ class Traffic:
         """The calls that named neither version nor label, by the label that answered."""
         self.comparison = Comparison()
         """What the shadow's answers were like."""
+        self.shadow = plan.shadow or ""
+        """The label of the shadow, if there is one."""
         self._model = model
         self._plan = plan
         self._random = random
