@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final, Literal
 
-from service import golden, metrics
+from service import golden, metrics, warmup
 from service.batching import Batcher, Worker
 from service.classification import Classifier
 from service.errors import NotReady, ServiceError
@@ -165,6 +165,8 @@ class Model:
 
     def _prepare(self) -> tuple[Loaded, dict[str, list[Worker[Any, Any]]]]:
         loaded = golden.load(self.export, self.options)
+        for program in loaded.programs:
+            warmup.replay(self.export.path, program, loaded.manifest.signatures)
         workers = {
             name: [self._worker(loaded.manifest, program, name) for program in loaded.programs]
             for name in loaded.manifest.signatures
