@@ -71,7 +71,7 @@ def _serve(arguments: Sequence[str]) -> int:
     from service.app import create_app  # noqa: PLC0415
 
     settings = CliApp.run(Settings, cli_args=list(arguments))
-    if not settings.models_dir.is_dir():
+    if settings.models_address is None and not settings.models_folder.is_dir():
         raise InvalidExport(f"MODELS_DIR={settings.models_dir} is not a folder")
     logs.configure(settings)
     # uvicorn shuts down in order and then raises the signal anew: a stop asked for is a success.

@@ -14,7 +14,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from service import golden, store
+from service import golden, locations, store
 from service.classification import Classifier, Prediction, Probabilities, top
 from service.errors import InvalidExport, ServiceError, UnsupportedTask
 from service.images import Picture
@@ -118,7 +118,13 @@ def extras(arguments: Sequence[str]) -> int:
     """Print the extras of this package that the models at hand need, one a line."""
     parser = argparse.ArgumentParser("python -m service extras", description=extras.__doc__)
     parser.parse_args(arguments)
-    needs = [_needs_tensorflow(export) for export in store.newest(Settings().models_dir)]
+    settings = Settings()
+    if settings.models_address is not None:
+        # What the models need beside is known when they are fetched.
+        if (extra := locations.extra_of(settings.models_address)) is not None:
+            print(extra)
+        return 0
+    needs = [_needs_tensorflow(export) for export in store.newest(settings.models_folder)]
     if any(needs):
         print("tensorflow")
     return 0

@@ -90,9 +90,11 @@ class Engine:
         """The required models that are not ready, each with the reason; empty when all are."""
         if self._closing:
             return {"*": "the service is shutting down"}
+        if waits_for := self._upkeep.waits_for:
+            return {"*": waits_for}
         required, shelves = self.settings.required_models, self.repository.shelves
         if required is None and not shelves:
-            return {"*": f"there are no models in {self.settings.models_dir}"}
+            return {"*": f"there are no models in {self.settings.models_shown}"}
         # A model that an operator unloaded is missed only where it is required by name.
         names = [each.name for each in shelves.values() if not each.is_closed]
         reasons = {
@@ -103,7 +105,7 @@ class Engine:
     def _why_not_ready(self, name: str) -> str | None:
         shelf = self.repository.shelves.get(name)
         if shelf is None or not shelf.models:
-            return f"not found in {self.settings.models_dir}"
+            return f"not found in {self.settings.models_shown}"
         if shelf.is_servable and not shelf.is_closed:
             return None
         model = shelf.pick()
@@ -128,6 +130,8 @@ class Engine:
         """
         if self._closing:
             raise NotReady("the service is shutting down")
+        if waits_for := self._upkeep.waits_for:
+            raise NotReady(f"the models are not here yet: {waits_for}")
         if version is not None and label is not None:
             raise InvalidInput("name a version or a label of the model, not both", param="label")
         found = self._only_one_for(task) if name is None else name

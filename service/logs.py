@@ -48,6 +48,6 @@ def _configuration(settings: Settings) -> dict[str, Any]:
             name: {"handlers": [], "propagate": True}
             for name in ("uvicorn", "uvicorn.error", "uvicorn.access")
         }
-        # It tells of every file that changed; what became of it is told by the repository.
-        | {"watchfiles": {"level": "WARNING"}},
+        # They tell of every file that changed and where credentials are; ours tell what came of it.
+        | {name: {"level": "WARNING"} for name in ("watchfiles", "aiobotocore", "botocore")},
     }

@@ -34,7 +34,7 @@ _NAME: Final = (
 
 def path(settings: Settings) -> Path:
     """The file of the plans: MODELS_FILE, else models.yaml in MODELS_DIR."""
-    return settings.models_file or settings.models_dir / FILE_NAME
+    return settings.models_file or settings.models_folder / FILE_NAME
 
 
 def load(settings: Settings) -> Plans:

@@ -102,7 +102,8 @@ class Repository:
         """
         self._plans = await asyncio.to_thread(models_file.load, self._settings)
         metrics.PLANS_VALID.set(1)
-        for shelf in self._take_in(await asyncio.to_thread(store.scan, self._settings.models_dir)):
+        found = await asyncio.to_thread(store.scan, self._settings.models_folder)
+        for shelf in self._take_in(found):
             newest = shelf.candidates()[: shelf.plan.versions.count]
             for export in [*newest, *shelf.labelled()]:
                 model = shelf.model(export)
@@ -127,7 +128,7 @@ class Repository:
         """
         async with self._changing:
             await self._read_plans()
-            found = await asyncio.to_thread(store.scan, self._settings.models_dir)
+            found = await asyncio.to_thread(store.scan, self._settings.models_folder)
             known = {each for shelf in self._shelves.values() for each in shelf.exports}
             at_rest = time.time() - _AT_REST_S
             young = {

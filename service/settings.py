@@ -12,6 +12,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
     SecretStr,
@@ -19,7 +20,7 @@ from pydantic import (
 from pydantic import model_validator as validate_together
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from service import devices
+from service import devices, locations
 
 
 def _lower(value: object) -> object:
@@ -30,6 +31,10 @@ def _known_devices(text: str) -> str:
     if text != "auto":
         devices.parse(text)
     return text
+
+
+def _location(value: Path | str) -> Path | str:
+    return value if locations.is_remote(value) else Path(value)
 
 
 def _url_prefix(text: str) -> str:
@@ -112,8 +117,12 @@ class Settings(BaseSettings):
     admin_token: SecretStr | None = None
     """What their callers send as Authorization: Bearer …; 16 characters or more, secret."""
 
-    models_dir: Path = Path("models")
-    """The folder that holds models/<name>/<version>/."""
+    models_dir: Annotated[Path | str, AfterValidator(_location)] = Path("models")
+    """The folder that holds models/<name>/<version>/, or its address: s3://, gs://, https://."""
+    cache_dir: Path | None = None
+    """Where models from an address are kept; left out: lutrin in the user's folder of caches."""
+    remote_poll_s: NonNegativeFloat = 60.0
+    """Seconds between two looks at an address for what changed; 0 looks at the start alone."""
     required_models: Annotated[tuple[str, ...] | None, NoDecode, BeforeValidator(_names)] = None
     """The models that /health/ready waits for, as a,b or a JSON list; left out: all there are."""
 
@@ -185,6 +194,24 @@ class Settings(BaseSettings):
                 f"MAX_QUEUE={self.max_queue} rows: raise MAX_QUEUE or lower MAX_IMAGES"
             )
         return self
+
+    @property
+    def models_address(self) -> str | None:
+        """The address of the store that holds the models; None where they are in a folder."""
+        return self.models_dir if isinstance(self.models_dir, str) else None
+
+    @property
+    def models_folder(self) -> Path:
+        """The folder on this machine to read models from, whether MODELS_DIR is one or not."""
+        if isinstance(self.models_dir, Path):
+            return self.models_dir
+        return locations.cache_folder(self.models_dir, self.cache_dir)
+
+    @property
+    def models_shown(self) -> str:
+        """MODELS_DIR for people to read, without the password it may hold."""
+        address = self.models_address
+        return str(self.models_dir) if address is None else locations.masked(address)
 
     def run_options(self, model: str) -> RunOptions:
         """How to run `model`: its own options, else the global ones."""

@@ -1,15 +1,17 @@
-"""Keeps the models up to date in the background: loads them, then follows the folder."""
+"""Keeps the models up to date in the background: fetches and loads them, then follows changes."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
 import logging
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Final
 
 from service import models_file, watch
 from service.errors import ServiceError
+from service.mirror import Mirror
 from service.repository import Repository
 from service.settings import Settings
 
@@ -17,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 _AGAIN_S: Final = 0.5
 """How soon a folder that is still being written is looked at again."""
+_FETCH_AGAIN_S: Final = 5.0
+"""How soon, at least, a store is looked at again whose models.yaml is wrong."""
 
 
 class Upkeep:
@@ -26,17 +30,29 @@ class Upkeep:
         self._repository = repository
         self._settings = settings
         self._task: asyncio.Task[None] | None = None
+        address = settings.models_address
+        self._mirror = None if address is None else Mirror(address, settings.cache_dir)
+        self._has_found = False
+        self._problem = ""
+
+    @property
+    def waits_for(self) -> str:
+        """What must be done before any model is known, or what is wrong; empty when they are."""
+        if self._has_found or self._mirror is None:
+            return ""
+        return self._problem or self._mirror.status or f"fetching {self._settings.models_shown}"
 
     async def start(self) -> None:
         """Find the models and begin to load them; returns before they are ready.
+
+        Those from an address are found in the background: fetching them may take its time.
 
         Raises:
             InvalidExport: the folder of models is not there.
             InvalidPlan: models.yaml does not say what it must.
         """
-        await self._repository.start()
-        if not self._repository.shelves:
-            logger.warning("there are no models in %s", self._settings.models_dir)
+        if self._mirror is None:
+            await self._find()
         self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
@@ -45,14 +61,38 @@ class Upkeep:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
+    async def _find(self) -> None:
+        await self._repository.start()
+        self._has_found = True
+        if not self._repository.shelves:
+            logger.warning("there are no models in %s", self._settings.models_shown)
+
+    async def _find_fetched(self, mirror: Mirror) -> None:
+        while not self._has_found:
+            await mirror.start()
+            try:
+                await self._find()
+            except ServiceError as error:  # a models.yaml that is wrong, to be mended in the store
+                self._problem = error.message
+                logger.error("%s", error.message)
+                await asyncio.sleep(max(self._settings.remote_poll_s, _FETCH_AGAIN_S))
+
     async def _run(self) -> None:
+        if self._mirror is not None:
+            await self._find_fetched(self._mirror)
         await self._repository.load_all()
         # What is loaded stays. Left among the living, the garbage collector would walk through all
         # of it every few thousand requests, tens of milliseconds each time.
         gc.collect()
         gc.freeze()
-        paths = [self._settings.models_dir, models_file.path(self._settings)]
-        async with aclosing(watch.changes(paths, self._settings.watch)) as changes:
+        paths = [self._settings.models_folder, models_file.path(self._settings)]
+        sources = [watch.changes(paths, self._settings.watch)]
+        if self._mirror is not None:
+            sources.append(self._mirror.changes(self._settings.remote_poll_s))
+        await asyncio.gather(*map(self._follow, sources))
+
+    async def _follow(self, source: AsyncGenerator[None]) -> None:
+        async with aclosing(source) as changes:
             async for _ in changes:
                 await self._refresh()
 
