@@ -71,6 +71,12 @@ class Server:
         """Where it listens."""
         return f"http://127.0.0.1:{self._port}"
 
+    @property
+    def grpc_address(self) -> str:
+        """Where its gRPC services listen."""
+        [address] = re.findall(r"gRPC listens on (\S+)", "".join(self.log))
+        return str(address)
+
     def wait_ready(self) -> None:
         """Wait until every model is ready."""
         for _ in range(600):

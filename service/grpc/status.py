@@ -11,13 +11,12 @@ from service.errors import (
     CapacityError,
     DeadlineExceeded,
     Forbidden,
-    LabelNotFound,
     ModelError,
     ModelNotFound,
     RequestError,
     ServiceError,
     Unauthorized,
-    UnsupportedTask,
+    Unimplemented,
     UnsupportedType,
     VersionNotFound,
 )
@@ -29,12 +28,11 @@ STATUSES: Final[Mapping[type[ServiceError], StatusCode]] = {
     Forbidden: StatusCode.PERMISSION_DENIED,
     ModelNotFound: StatusCode.NOT_FOUND,
     VersionNotFound: StatusCode.NOT_FOUND,
-    LabelNotFound: StatusCode.INVALID_ARGUMENT,  # as TensorFlow Serving says
-    UnsupportedTask: StatusCode.INVALID_ARGUMENT,
     UnsupportedType: StatusCode.UNIMPLEMENTED,
     CapacityError: StatusCode.UNAVAILABLE,  # what clients may try again
     DeadlineExceeded: StatusCode.DEADLINE_EXCEEDED,
     ModelError: StatusCode.INTERNAL,
+    Unimplemented: StatusCode.UNIMPLEMENTED,
 }
 """By kind of error; a kind not listed has the status of its nearest parent."""
 

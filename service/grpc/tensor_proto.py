@@ -14,7 +14,7 @@ from service.errors import InputTooLarge, InvalidInput, UnsupportedType
 from service.grpc import packed
 from service.grpc.protos import tensorflow_pb2
 from service.grpc.protos.tensorflow_pb2 import TensorProto
-from service.manifest import DType, TensorSpec
+from service.manifest import DType
 
 _TYPES: Final[dict[DType, tensorflow_pb2.DataType]] = {
     "bool": tensorflow_pb2.DT_BOOL,
@@ -99,18 +99,6 @@ def write(proto: TensorProto, array: NDArray[Any]) -> None:
         packed.write(proto, "half_val", np.ascontiguousarray(array).view(np.uint16))
     else:
         packed.write(proto, _FIELDS[dtype], array)
-
-
-def describe(proto: tensorflow_pb2.TensorInfo, name: str, spec: TensorSpec) -> None:
-    """Put what a signature says of a tensor into an empty `proto`."""
-    proto.name = name
-    proto.dtype = _TYPES[spec.dtype]
-    if spec.shape is None:
-        proto.tensor_shape.unknown_rank = True
-        return
-    proto.tensor_shape.SetInParent()
-    for size in spec.shape:
-        proto.tensor_shape.dim.add(size=-1 if size is None else size)
 
 
 def _type_name(number: int) -> str:

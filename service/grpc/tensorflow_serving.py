@@ -2,41 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any, Final
 
-from grpc import StatusCode
+from numpy.typing import NDArray
 
+from service import datatypes, saved_model
 from service.engine import Engine
-from service.grpc import examples, model_spec, tensor_proto
+from service.errors import InvalidInput
+from service.grpc import model_spec, signature_def, tensor_proto
 from service.grpc.calls import Context, Method, service
 from service.grpc.protos.tensorflow_serving_pb2 import (
-    INTERNAL,
-    OK,
     ClassificationRequest,
     ClassificationResponse,
     GetModelMetadataRequest,
     GetModelMetadataResponse,
     GetModelStatusRequest,
     GetModelStatusResponse,
-    ModelVersionStatus,
+    Input,
+    ModelSpec,
     PredictRequest,
     PredictResponse,
     RegressionRequest,
     RegressionResponse,
     SignatureDefMap,
+    StatusProto,
 )
-from service.grpc.status import Refused
 from service.lease import Lease
 from service.manifest import Signature
-from service.model import State
 from service.runtimes import Tensors
+from service.saved_model import CLASSIFY, REGRESS
+from service.tensorflow_serving.examples import input_of, labels_and_scores, values
+from service.tensorflow_serving.states import statuses
 
 _PREDICTION: Final = "tensorflow.serving.PredictionService"
 _MODEL: Final = "tensorflow.serving.ModelService"
 _SIGNATURES: Final = "signature_def"
 _SIGNATURES_TYPE: Final = "type.googleapis.com/tensorflow.serving.SignatureDefMap"
-_METHOD: Final = "tensorflow/serving/predict"
 
 
 def handlers(engine: Engine) -> list[Any]:
@@ -61,7 +63,7 @@ class _Prediction:
     async def predict(self, request: PredictRequest, context: Context) -> PredictResponse:
         """Tensors by name in, tensors by name out."""
         spec, limit = request.model_spec, self._engine.settings.max_body_bytes
-        with await model_spec.lease(self._engine, spec) as lease:
+        with await model_spec.address(spec).lease(self._engine) as lease:
             name = model_spec.signature(spec, lease)
             signature = lease.manifest.signatures[name]
             _check_inputs(request.inputs, signature)
@@ -71,37 +73,49 @@ class _Prediction:
                 for each, proto in request.inputs.items()
             }
             outputs = await self._infer(lease, name, inputs, wanted, context)
-            answer = PredictResponse()
-            model_spec.answered(answer.model_spec, lease, name)
-            for each, array in outputs.items():
-                tensor_proto.write(answer.outputs[each], array)
-            return answer
+        answer = PredictResponse()
+        model_spec.answered(answer.model_spec, lease, name)
+        for each, array in outputs.items():
+            tensor_proto.write(answer.outputs[each], array)
+        return answer
 
     async def classify(
         self, request: ClassificationRequest, context: Context
     ) -> ClassificationResponse:
-        """Labels and scores of examples."""
-        with await model_spec.lease(self._engine, request.model_spec) as lease:
-            name = model_spec.signature(request.model_spec, lease)
-            signature = lease.manifest.signatures[name]
-            wanted = examples.outputs(name, signature, examples.CLASSIFICATION)
-            inputs = examples.read(request.input, name, signature)
-            outputs = await self._infer(lease, name, inputs, wanted, context)
-            answer = ClassificationResponse(result=examples.classes(outputs, inputs))
-            model_spec.answered(answer.model_spec, lease, name)
-            return answer
+        """A label and a score for each class of each example."""
+        answer = ClassificationResponse()
+        sent = _examples(request.input)
+        outputs = await self._ask(CLASSIFY, request.model_spec, sent, answer.model_spec, context)
+        for labels, scores in zip(*labels_and_scores(outputs, len(sent)), strict=True):
+            classes = answer.result.classifications.add().classes
+            for label, score in zip(labels, scores, strict=True):
+                classes.add(label=label, score=score)
+        return answer
 
     async def regress(self, request: RegressionRequest, context: Context) -> RegressionResponse:
-        """A value of each example."""
-        with await model_spec.lease(self._engine, request.model_spec) as lease:
-            name = model_spec.signature(request.model_spec, lease)
-            signature = lease.manifest.signatures[name]
-            wanted = examples.outputs(name, signature, examples.REGRESSION)
-            inputs = examples.read(request.input, name, signature)
-            outputs = await self._infer(lease, name, inputs, wanted, context)
-            answer = RegressionResponse(result=examples.values(outputs, inputs))
-            model_spec.answered(answer.model_spec, lease, name)
-            return answer
+        """A number for each example."""
+        answer = RegressionResponse()
+        sent = _examples(request.input)
+        outputs = await self._ask(REGRESS, request.model_spec, sent, answer.model_spec, context)
+        for value in values(outputs, len(sent)):
+            answer.result.regressions.add(value=value)
+        return answer
+
+    async def _ask(
+        self,
+        method: str,
+        spec: ModelSpec,
+        sent: NDArray[Any],
+        answered: ModelSpec,
+        context: Context,
+    ) -> Tensors:
+        """Run the signature for `method` on examples, and say in `answered` which it was."""
+        with await model_spec.address(spec).lease(self._engine) as lease:
+            name = model_spec.signature(spec, lease)
+            inputs = {input_of(lease, name, method): sent}
+            outputs = list(lease.manifest.signatures[name].outputs)
+            model_spec.answered(answered, lease, name)
+            return await self._infer(lease, name, inputs, outputs, context)
 
     async def _infer(
         self,
@@ -120,24 +134,25 @@ class _Prediction:
     async def metadata(
         self, request: GetModelMetadataRequest, context: Context
     ) -> GetModelMetadataResponse:
-        """The model's signatures."""
-        model_spec.named(request.model_spec)
+        """The model's signatures: what they take and give, and how they are to be asked."""
+        address = model_spec.address(request.model_spec)
         if not request.metadata_field:
-            raise Refused(
-                StatusCode.INVALID_ARGUMENT,
-                f"GetModelMetadataRequest must specify at least one metadata_field: {_SIGNATURES}",
+            raise InvalidInput(
+                "GetModelMetadataRequest must specify at least one metadata_field: there is "
+                f"'{_SIGNATURES}'"
             )
         for field in request.metadata_field:
             if field != _SIGNATURES:
-                raise Refused(
-                    StatusCode.INVALID_ARGUMENT, f"Metadata field {field[:100]} is not supported"
-                )
+                raise InvalidInput(f"Metadata field {field[:100]} is not supported")
+        export = address.model(self._engine).export
         answer = GetModelMetadataResponse()
-        with await model_spec.lease(self._engine, request.model_spec) as lease:
-            model_spec.answered(answer.model_spec, lease)
-            signatures = _signatures(lease.manifest.signatures)
+        answer.model_spec.name = export.name
+        answer.model_spec.version.value = export.version
+        described = SignatureDefMap()
+        for name, definition in saved_model.signatures(export).items():
+            signature_def.write(described.signature_def[name], definition)
         answer.metadata[_SIGNATURES].type_url = _SIGNATURES_TYPE
-        answer.metadata[_SIGNATURES].value = signatures.SerializeToString()
+        answer.metadata[_SIGNATURES].value = described.SerializeToString()
         return answer
 
 
@@ -151,24 +166,11 @@ class _Status:
         self, request: GetModelStatusRequest, context: Context
     ) -> GetModelStatusResponse:
         """The state of each version, or of the one that the request names."""
-        spec = model_spec.named(request.model_spec)
-        models = model_spec.versions(self._engine, spec)
         answer = GetModelStatusResponse()
-        for model in models:
-            status = answer.model_version_status.add(version=model.export.version)
-            status.state = _STATES[model.state]
-            status.status.error_code = INTERNAL if model.state == "failed" else OK
-            status.status.error_message = model.reason if model.state == "failed" else ""
+        for each in statuses(self._engine, model_spec.address(request.model_spec)):
+            status = StatusProto(error_code=each.error_code, error_message=each.error_message)
+            answer.model_version_status.add(version=each.version, state=each.state, status=status)
         return answer
-
-
-_STATES: Final[Mapping[State, ModelVersionStatus.State]] = {
-    "loading": ModelVersionStatus.LOADING,
-    "ready": ModelVersionStatus.AVAILABLE,
-    "unloading": ModelVersionStatus.UNLOADING,
-    "unloaded": ModelVersionStatus.END,
-    "failed": ModelVersionStatus.END,
-}
 
 
 def _check_inputs(inputs: Collection[str], signature: Signature) -> None:
@@ -176,8 +178,7 @@ def _check_inputs(inputs: Collection[str], signature: Signature) -> None:
     extra = [each for each in inputs if each not in signature.inputs]
     missing = [each for each in signature.inputs if each not in inputs]
     if extra or missing:
-        raise Refused(
-            StatusCode.INVALID_ARGUMENT,
+        raise InvalidInput(
             f"input size does not match signature: {len(inputs)}!={len(signature.inputs)} "
             f"len({_braced(inputs)}) != len({_braced(signature.inputs)}). "
             f"Sent extra: {_braced(extra)}. Missing but required: {_braced(missing)}.",
@@ -189,13 +190,12 @@ def _wanted(output_filter: Collection[str], signature: Signature) -> list[str]:
     wanted = list(output_filter)
     for name in wanted:
         if name not in signature.outputs:
-            raise Refused(
-                StatusCode.INVALID_ARGUMENT,
+            raise InvalidInput(
                 f"output tensor alias not found in signature: {name[:100]} "
                 f"Outputs expected to be in the set {_braced(signature.outputs)}.",
             )
         if wanted.count(name) > 1:
-            raise Refused(StatusCode.INVALID_ARGUMENT, f"duplicate output tensor alias: {name}")
+            raise InvalidInput(f"duplicate output tensor alias: {name}")
     return wanted or list(signature.outputs)
 
 
@@ -203,13 +203,13 @@ def _braced(names: Collection[str]) -> str:
     return "{" + ",".join(sorted(names)) + "}"
 
 
-def _signatures(signatures: Mapping[str, Signature]) -> SignatureDefMap:
-    described = SignatureDefMap()
-    for name, signature in signatures.items():
-        entry = described.signature_def[name]
-        entry.method_name = _METHOD
-        for tensor, spec in signature.inputs.items():
-            tensor_proto.describe(entry.inputs[tensor], tensor, spec)
-        for tensor, spec in signature.outputs.items():
-            tensor_proto.describe(entry.outputs[tensor], tensor, spec)
-    return described
+def _examples(sent: Input) -> NDArray[Any]:
+    """The examples of a request, serialized, one string each."""
+    examples = list(sent.example_list.examples)
+    if sent.WhichOneof("kind") == "example_list_with_context":
+        # Serialized messages one after the other are the message merged of both, the later first.
+        context = sent.example_list_with_context.context
+        examples = [context + each for each in sent.example_list_with_context.examples]
+    if not examples:
+        raise InvalidInput("Input is empty.", param="input")
+    return datatypes.strings(examples, [len(examples)])

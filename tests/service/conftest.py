@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from service import devices
 from service.store import Export, find
+from tests import exports_foreign, triton_models
+from tests.exports import write_classifier, write_mixer
+from tests.server import Server
 
 
 @pytest.fixture
@@ -21,3 +25,19 @@ def export(models_dir: Path, tmp_path: Path) -> Export:
 def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same choices on every machine."""
     monkeypatch.setattr(devices, "gpu_count", lambda: 0)
+
+
+@pytest.fixture(scope="session")
+def grpc_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that speaks gRPC too, of our own models and of those of the protocols' examples."""
+    folder = tmp_path_factory.mktemp("models")
+    for name in ("simple", "simple_string", "every_type"):
+        getattr(triton_models, f"write_{name}")(folder / name / "1")
+    exports_foreign.write_half_plus(folder / "half_plus" / "123", 2.0)
+    exports_foreign.write_types(folder / "types" / "1")
+    exports_foreign.write_strings(folder / "strings" / "1")
+    write_classifier(folder / "shade" / "3")
+    write_mixer(folder / "mixer" / "1")
+    limits = {"MAX_BODY_BYTES": 4_000_000, "ADMIN": "true", "ADMIN_TOKEN": "a token of the tests"}
+    with Server(MODELS_DIR=folder, GRPC_PORT=0, **limits) as running:
+        yield running

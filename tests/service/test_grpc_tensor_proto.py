@@ -14,7 +14,6 @@ from service.errors import InputTooLarge, InvalidInput, UnsupportedType
 from service.grpc import tensor_proto
 from service.grpc.protos import tensorflow_pb2
 from service.grpc.protos.tensorflow_pb2 import TensorProto
-from service.manifest import TensorSpec
 
 _MEGABYTE = 1024 * 1024
 
@@ -145,13 +144,3 @@ def test_few_values_do_not_stand_for_a_huge_tensor(dtype: tensorflow_pb2.DataTyp
     proto.tensor_shape.dim.add(size=2**40)
     with pytest.raises(InputTooLarge, match=f"at most MAX_BODY_BYTES={_MEGABYTE}"):
         tensor_proto.read(proto, "x", _MEGABYTE)
-
-
-def test_a_signature_is_described() -> None:
-    proto = tensorflow_pb2.TensorInfo()
-    tensor_proto.describe(proto, "x", TensorSpec(dtype="bfloat16", shape=(None, 2)))
-    assert proto.dtype == tensorflow_pb2.DT_BFLOAT16
-    assert [dim.size for dim in proto.tensor_shape.dim] == [-1, 2]
-    unknown = tensorflow_pb2.TensorInfo()
-    tensor_proto.describe(unknown, "y", TensorSpec(dtype="float32", shape=None))
-    assert unknown.tensor_shape.unknown_rank

@@ -14,12 +14,13 @@ from service.errors import InvalidInput
 from service.lease import Lease
 from service.protocols._body import read_inflated
 from service.protocols._envelope import JSONReply, named, while_connected
+from service.protocols._key import request_key
 from service.protocols.tensorflow_serving import schemas
-from service.protocols.tensorflow_serving.address import Address
 from service.protocols.tensorflow_serving.request import Document
 from service.protocols.tensorflow_serving.route import TAG, TensorFlowServingRoute
 from service.protocols.tensorflow_serving.tensors import read_inputs, write_outputs
 from service.settings import Settings
+from service.tensorflow_serving.address import Address
 
 router: Final = APIRouter(route_class=TensorFlowServingRoute, tags=[TAG])
 
@@ -39,7 +40,7 @@ async def predict(request: Request) -> Response:
 
 async def _answer(request: Request, address: Address, document: Document) -> Response:
     engine = cast(Engine, request.app.state.engine)
-    with await address.lease(engine) as lease:
+    with await address.lease(engine, request_key(request.scope)) as lease:
         name = signature_name(lease, document.signature)
         specs = lease.manifest.signatures[name].inputs
         if len(document.text) < _LONG:

@@ -11,31 +11,22 @@ from starlette.responses import Response
 
 from service import saved_model
 from service.engine import Engine
-from service.errors import ModelNotFound, VersionNotFound
-from service.model import Model, State
 from service.protocols._envelope import JSONReply, named
 from service.protocols.tensorflow_serving import schemas
-from service.protocols.tensorflow_serving.address import Address
 from service.protocols.tensorflow_serving.route import TAG, TensorFlowServingRoute
 from service.saved_model import SignatureDef, TensorInfo
+from service.tensorflow_serving.address import Address
+from service.tensorflow_serving.states import VersionStatus, statuses
 
 router: Final = APIRouter(route_class=TensorFlowServingRoute, tags=[TAG])
-
-_STATES: Final[dict[State, str]] = {
-    "unloaded": "START",
-    "loading": "LOADING",
-    "ready": "AVAILABLE",
-    "unloading": "UNLOADING",
-    "failed": "END",
-}
 
 
 @schemas.at_each_address(router.get, "", "Status", schemas.STATUS)
 async def status(request: Request) -> Response:
     """The state of every version of a model, or of the one that the path names."""
     engine, address = cast(Engine, request.app.state.engine), Address.of(request.path_params)
-    versions = _versions(engine, address) if address.label is None else [address.model(engine)]
-    return JSONReply(orjson.dumps({"model_version_status": [_status(each) for each in versions]}))
+    said = [_status(each) for each in statuses(engine, address)]
+    return JSONReply(orjson.dumps({"model_version_status": said}))
 
 
 @schemas.at_each_address(router.get, "/metadata", "Metadata", schemas.METADATA)
@@ -59,30 +50,11 @@ async def metadata(request: Request) -> Response:
     return named(JSONReply(orjson.dumps(reply)), export.name, export.version)
 
 
-def _versions(engine: Engine, address: Address) -> list[Model]:
-    """The versions of a model, the newest first; of one that is replaced by its like, the ready."""
-    found: dict[int, Model] = {}
-    for model in engine.models:
-        version = model.export.version
-        is_meant = model.export.name == address.name and address.version in (None, version)
-        if is_meant and (version not in found or model.state == "ready"):
-            found[version] = model
-    if found:
-        return [found[version] for version in sorted(found, reverse=True)]
-    if address.version is None:
-        raise ModelNotFound(f"Could not find any versions of model {address.name[:100]}")
-    raise VersionNotFound(f"Could not find version {address.version} of model {address.name[:100]}")
-
-
-def _status(model: Model) -> dict[str, Any]:
-    failed = model.state == "failed"
+def _status(status: VersionStatus) -> dict[str, Any]:
     return {
-        "version": str(model.export.version),
-        "state": _STATES[model.state],
-        "status": {
-            "error_code": "INTERNAL" if failed else "OK",
-            "error_message": model.reason if failed else "",
-        },
+        "version": str(status.version),
+        "state": status.state,
+        "status": {"error_code": status.error_code, "error_message": status.error_message},
     }
 
 

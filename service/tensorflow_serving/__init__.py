@@ -1,0 +1,1 @@
+"""What TensorFlow Serving says of models and examples, whatever carries it: HTTP or gRPC."""
