@@ -75,6 +75,8 @@ class Channel:
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
+        self._ahead = memoryview(b"")
+        """What was received and not read yet."""
         self._close = weakref.finalize(self, connection.close)
 
     def ask(self, request: Request) -> Any:
@@ -127,12 +129,24 @@ class Channel:
         self._close()
 
     def _read(self, size: int) -> memoryview:
-        # Not a bytearray, which would be filled with zeros first.
-        buffer = np.empty(size, np.uint8).data
+        """The next bytes; what comes along with them is kept, so that a small message is one call.
+
+        Each call lets other threads have the interpreter, and it is long until it comes back.
+        """
+        buffer = np.empty(size, np.uint8).data  # not a bytearray, which is filled with zeros first
         filled = 0
         while filled < size:
-            received = self._connection.recv_into(buffer[filled:], 0, socket.MSG_WAITALL)
-            if not received:
-                raise ConnectionResetError("the other end is gone")
-            filled += received
+            if not self._ahead and size - filled < _SMALL:
+                self._ahead = memoryview(self._connection.recv(_SMALL))
+                if not self._ahead:
+                    raise ConnectionResetError("the other end is gone")
+            if self._ahead:
+                count = min(size - filled, len(self._ahead))
+                buffer[filled : filled + count] = self._ahead[:count]
+                self._ahead = self._ahead[count:]
+            else:
+                count = self._connection.recv_into(buffer[filled:], 0, socket.MSG_WAITALL)
+                if not count:
+                    raise ConnectionResetError("the other end is gone")
+            filled += count
         return buffer
