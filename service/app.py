@@ -12,6 +12,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service import protocols
@@ -24,6 +25,9 @@ from service.version import __version__
 
 if TYPE_CHECKING:
     from service.grpc.server import Server
+
+_MOST_PATHS: Final = 1024
+"""Paths remembered; with one more all are forgotten."""
 
 _DESCRIPTION: Final = """
 Keras models over HTTP. Send a picture, get its classes:
@@ -73,30 +77,44 @@ def create_app(settings: Settings) -> ASGIApp:
 
 
 class Shortcut:
-    """Finds the routes without path parameters in a dict, before the application walks its list.
+    """Remembers which route a path has, before the application walks its list of them.
 
     The application's middleware and route list cost more than a small model's answer.
     """
 
     def __init__(self, app: FastAPI, routes: list[EnvelopeRoute]) -> None:
         self._app = app
-        self._routes = {
-            (method, prefix + route.path): route
-            for prefix in {"", app.root_path}  # a proxy may strip its prefix or leave it
-            for route in routes
-            if "{" not in route.path
-            for method in _verbs(route)
-        }
+        self._routes = routes
+        self._known: dict[tuple[str, str], tuple[EnvelopeRoute, Scope]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection."""
         if scope["type"] == "http":
-            route = self._routes.get((scope["method"], scope["path"]))
-            if route is not None:
+            found = self._known.get((scope["method"], scope["path"])) or self._look_up(scope)
+            if found is not None:
+                route, child_scope = found
+                scope.update(child_scope)
                 scope["app"] = self._app
                 await route.handle(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+    def _look_up(self, scope: Scope) -> tuple[EnvelopeRoute, Scope] | None:
+        """The first route that has the path and the verb, and the parameters in the path."""
+        asked = {**scope, "root_path": self._app.root_path}  # a proxy may strip it or leave it
+        for route in self._routes:
+            match, child_scope = route.matches(asked)
+            if match is Match.FULL or (match is Match.PARTIAL and _is_head(scope, route)):
+                if len(self._known) == _MOST_PATHS:
+                    self._known.clear()
+                found = route, child_scope
+                self._known[scope["method"], scope["path"]] = found
+                return found
+        return None
+
+
+def _is_head(scope: Scope, route: EnvelopeRoute) -> bool:
+    return scope["method"] == "HEAD" and "GET" in (route.methods or ())
 
 
 def _grpc_server(engine: Engine, port: int) -> Server:
@@ -108,11 +126,6 @@ def _grpc_server(engine: Engine, port: int) -> Server:
             "pip install 'lutrin[grpc]', or leave GRPC_PORT out"
         ) from None
     return Server(engine, port)
-
-
-def _verbs(route: EnvelopeRoute) -> set[str]:
-    methods = route.methods or set()
-    return methods | {"HEAD"} if "GET" in methods else methods
 
 
 async def _to_documentation(request: Request) -> Response:
