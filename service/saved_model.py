@@ -17,7 +17,7 @@ CLASSIFY: Final = "tensorflow/serving/classify"
 REGRESS: Final = "tensorflow/serving/regress"
 """What TensorFlow Serving's three ways to ask are called in `SignatureDef.method_name`."""
 
-_SERVE: Final = "serve"
+SERVE: Final = "serve"
 """The tag of the graph that is meant for inference."""
 _DTYPE_NAMES: Final = """
 INVALID FLOAT DOUBLE INT32 UINT8 INT16 INT8 STRING COMPLEX64 INT64 BOOL QINT8 QUINT8 QINT32
@@ -68,13 +68,29 @@ def read(path: Path) -> dict[str, SignatureDef]:
         OSError: the file cannot be read.
         ValueError: it is no SavedModel.
     """
+    graphs = _graphs(path)
+    return next((found for tags, found in graphs if SERVE in tags), graphs[0][1])
+
+
+def tags(path: Path) -> list[list[str]]:
+    """The tags of each graph in a saved_model.pb.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is no SavedModel.
+    """
+    return [tags for tags, _ in _graphs(path)]
+
+
+def _graphs(path: Path) -> list[tuple[list[str], dict[str, SignatureDef]]]:
+    """The tags and the signatures of each graph."""
     with path.open("rb") as file:
         # Of a file that may be large little is looked at.
         content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     graphs = [_graph(wire.content(value)) for number, value in wire.fields(content) if number == 2]
     if not graphs:
         raise ValueError("it holds no graph")
-    return next((found for tags, found in graphs if _SERVE in tags), graphs[0][1])
+    return graphs
 
 
 def _graph(message: bytes | memoryview) -> tuple[list[str], dict[str, SignatureDef]]:

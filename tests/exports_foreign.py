@@ -17,11 +17,12 @@ import tensorflow as tf
 v1 = tf.compat.v1
 
 
-def write_half_plus(folder: Path, offset: float, *, tags: tuple[str, ...] = ("serve",)) -> None:
+def write_half_plus(folder: Path, offset: float, *, also_for_training: bool = False) -> None:
     """Write a TensorFlow 1 SavedModel of y = x / 2 + offset, to predict, classify and regress.
 
     `serving_default` takes x (any, 1); `regress_x_to_y` and `classify_x_to_y` take examples with a
-    feature x; `regress_x2_to_y3` gives x2 / 2 + 3, x2 being 0 where an example has none.
+    feature x; `regress_x2_to_y3` gives x2 / 2 + 3, x2 being 0 where an example has none. With
+    `also_for_training` the first of two graphs is one to train, which has no signatures.
     """
     with v1.Graph().as_default(), v1.Session() as session:
         slope = v1.get_variable("slope", initializer=0.5, use_resource=False)
@@ -39,17 +40,18 @@ def write_half_plus(folder: Path, offset: float, *, tags: tuple[str, ...] = ("se
         labels = tf.fill(tf.shape(y), "half plus")
         session.run(v1.global_variables_initializer())
         builder = v1.saved_model.Builder(str(folder))
-        builder.add_meta_graph_and_variables(
-            session,
-            list(tags),
-            signature_def_map={
-                "serving_default": v1.saved_model.predict_signature_def({"x": x}, {"y": y}),
-                "regress_x_to_y": v1.saved_model.regression_signature_def(examples, y),
-                "regress_x2_to_y3": v1.saved_model.regression_signature_def(examples, y3),
-                "classify_x_to_y": v1.saved_model.classification_signature_def(examples, labels, y),
-                "classify_scores": v1.saved_model.classification_signature_def(examples, None, y),
-            },
-        )
+        signatures = {
+            "serving_default": v1.saved_model.predict_signature_def({"x": x}, {"y": y}),
+            "regress_x_to_y": v1.saved_model.regression_signature_def(examples, y),
+            "regress_x2_to_y3": v1.saved_model.regression_signature_def(examples, y3),
+            "classify_x_to_y": v1.saved_model.classification_signature_def(examples, labels, y),
+            "classify_scores": v1.saved_model.classification_signature_def(examples, None, y),
+        }
+        if also_for_training:
+            builder.add_meta_graph_and_variables(session, ["train"])
+            builder.add_meta_graph(["serve", "gpu"], signature_def_map=signatures)
+        else:
+            builder.add_meta_graph_and_variables(session, ["serve"], signatures)
         builder.save()
 
 
@@ -94,6 +96,32 @@ def write_types(folder: Path) -> None:
         return {"count": tf.size(x), "x": tf.identity(x)}
 
     _save(folder, pair=pair, scalar=scalar, count=count, **{name: identity(name) for name in names})
+
+
+def write_peculiar(folder: Path) -> None:
+    """Write a TensorFlow 2 SavedModel of signatures that are rare, some of which JSON cannot ask.
+
+    `complex` takes complex numbers, `ragged` gives rows of different lengths, `nothing` takes no
+    input; `total` takes a tensor of any shape, without a batch axis, and gives a scalar.
+    """
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.complex64, name="c")])
+    def magnitude(c: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"y": tf.abs(c)}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="s")])
+    def words(s: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"words": tf.strings.split(s)}
+
+    @tf.function(input_signature=[])
+    def nothing() -> dict[str, tf.Tensor]:
+        return {"y": tf.constant([1.0])}
+
+    @tf.function(input_signature=[tf.TensorSpec(None, tf.float32, name="x")])
+    def total(x: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"y": tf.reduce_sum(x)}
+
+    _save(folder, complex=magnitude, ragged=words, nothing=nothing, total=total)
 
 
 def _save(folder: Path, **signatures: Any) -> None:

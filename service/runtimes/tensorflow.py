@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow greets on stderr otherwise
 
@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from service import saved_model
 from service.devices import Device
 from service.errors import InferenceFailed, InvalidExport, InvalidInput
 from service.manifest import DType, Manifest, Signature, TensorSpec
@@ -58,17 +59,26 @@ def describe(export: Path, threads: int = 0) -> Manifest:
     """The manifest of a SavedModel that has none: its signatures as they are, tensors to tensors.
 
     Raises:
-        InvalidExport: the folder is no SavedModel, has no signatures, or tensors of other types.
+        InvalidExport: the folder is no SavedModel, or has no signature that requests can ask.
     """
     _configure(threads)
     loaded = _read(export, _logical_device(Device("cpu")))
     if not loaded.signatures:
         raise InvalidExport("the SavedModel has no signatures: export it with `signatures=…`")
+    signatures: dict[str, Signature] = {}
+    reasons: list[str] = []
     # TensorFlow exporters call the main signature serving_default, so it comes first.
-    names = sorted(loaded.signatures, key=lambda name: (name != "serving_default", name))
+    for name in sorted(loaded.signatures, key=lambda name: (name != "serving_default", name)):
+        try:
+            signatures[name] = _signature(loaded.signatures[name])
+        except ValueError as error:
+            reasons.append(f"the signature {name!r} is left out: {error}")
+            logger.warning("%s: %s", export, reasons[-1])
+    if not signatures:
+        raise InvalidExport("; ".join(reasons))
     return Manifest(
         description="A SavedModel without a manifest: raw tensors in, raw tensors out.",
-        signatures={name: _signature(loaded.signatures[name]) for name in names},
+        signatures=signatures,
     )
 
 
@@ -102,14 +112,27 @@ def _logical_device(device: Device) -> str:
 def _read(export: Path, device: str) -> Any:
     try:
         with tf.device(device):
-            return tf.saved_model.load(str(export))
+            return tf.saved_model.load(str(export), tags=_tags(export))
     except Exception as error:  # its loader raises a dozen kinds
         raise InvalidExport(
             f"TensorFlow cannot load the SavedModel: {_reason(error)}: export it again"
         ) from error
 
 
+def _tags(export: Path) -> list[str] | None:
+    """The tags of the graph to serve, where a SavedModel holds several."""
+    graphs = saved_model.tags(export / "saved_model.pb")
+    if len(graphs) == 1:
+        return None
+    return next((tags for tags in graphs if saved_model.SERVE in tags), graphs[0])
+
+
 def _signature(function: Any) -> Signature:
+    """The signature of a function.
+
+    Raises:
+        ValueError: a tensor of it is of a type that requests cannot carry.
+    """
     _, inputs = function.structured_input_signature
     return Signature(
         task="infer",
@@ -119,13 +142,14 @@ def _signature(function: Any) -> Signature:
 
 
 def _spec(name: str, spec: Any) -> TensorSpec:
-    shape = None if spec.shape.rank is None else tuple(spec.shape.as_list())
-    try:
-        return TensorSpec(dtype=cast(DType, spec.dtype.name), shape=shape)
-    except ValueError:
-        raise InvalidExport(
+    if not isinstance(spec, tf.TensorSpec | tf.Tensor):  # a graph of TensorFlow 1 has tensors
+        raise ValueError(f"the tensor {name!r} is a {type(spec).__name__.removesuffix('Spec')}")
+    if spec.dtype.name not in get_args(DType):
+        raise ValueError(
             f"the tensor {name!r} is {spec.dtype.name}, a type that requests cannot carry"
-        ) from None
+        )
+    shape = None if spec.shape.rank is None else tuple(spec.shape.as_list())
+    return TensorSpec(dtype=cast(DType, spec.dtype.name), shape=shape)
 
 
 class _Function:

@@ -15,6 +15,7 @@ from service.errors import InferenceFailed, InvalidExport, InvalidInput
 from service.manifest import Manifest, Signature, TensorSpec
 from service.runtimes import Placement, Program, tensorflow
 from tests.exports import write_foreign, write_foreign_texts, write_mixer
+from tests.exports_foreign import write_half_plus, write_peculiar
 
 CPU = Placement(Device("cpu"), "float32", threads=0)
 
@@ -102,6 +103,27 @@ def test_a_failure_of_the_runtime_is_told_from_a_wrong_request(
     monkeypatch.setattr(texts["double"], "_function", exhausted)
     with pytest.raises(InferenceFailed, match=r"^TensorFlow failed: out of memory$"):
         texts["double"]({"x": np.ones(1, np.float32)})
+
+
+def test_a_model_of_tensorflow_1_is_served_by_its_graph_for_serving(tmp_path: Path) -> None:
+    write_half_plus(tmp_path / "half", 2.0, also_for_training=True)
+    signatures = tensorflow.describe(tmp_path / "half").signatures
+    assert next(iter(signatures)) == "serving_default"
+    half = tensorflow.load(tmp_path / "half", signatures, CPU)["serving_default"]
+    assert half({"x": np.array([[1], [4]], np.float32)})["y"].tolist() == [[2.5], [4]]
+
+
+def test_signatures_that_no_request_can_ask_are_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_peculiar(tmp_path / "peculiar")
+    signatures = tensorflow.describe(tmp_path / "peculiar").signatures
+    assert sorted(signatures) == ["nothing", "total"]
+    assert "'complex' is left out: the tensor 'c' is complex64" in caplog.text
+    assert "'ragged' is left out: the tensor 'words' is a RaggedTensor" in caplog.text
+    program = tensorflow.load(tmp_path / "peculiar", signatures, CPU)
+    assert program["nothing"]({})["y"].tolist() == [1]
+    assert program["total"]({"x": np.ones((2, 3), np.float32)})["y"].tolist() == 6
 
 
 def test_zero_rows_give_zero_rows(folder: Path) -> None:
