@@ -130,12 +130,13 @@ class Repository:
             await self._read_plans()
             found = await asyncio.to_thread(store.scan, self._settings.models_folder)
             known = {each for shelf in self._shelves.values() for each in shelf.exports}
-            at_rest = time.time() - _AT_REST_S
+            now = time.time()
             young = {
                 export
                 for exports in found.values()
                 for export in exports
-                if export not in known and export.changed_at > at_rest
+                # A share whose clock is ahead must not keep its exports out for as long.
+                if export not in known and abs(now - export.changed_at) < _AT_REST_S
             }
             for shelf in self._take_in(_without(found, young, known)):
                 await self._settle(shelf)
