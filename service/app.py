@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _MOST_PATHS: Final = 1024
 """Paths remembered; with one more all are forgotten."""
+_LONGEST_PATH: Final = 512
+"""Characters of a path that is remembered."""
 
 _DESCRIPTION: Final = """
 Keras models over HTTP. Send a picture, get its classes:
@@ -105,12 +107,16 @@ class Shortcut:
         for route in self._routes:
             match, child_scope = route.matches(asked)
             if match is Match.FULL or (match is Match.PARTIAL and _is_head(scope, route)):
-                if len(self._known) == _MOST_PATHS:
-                    self._known.clear()
-                found = route, child_scope
-                self._known[scope["method"], scope["path"]] = found
-                return found
+                self._remember(scope, (route, child_scope))
+                return route, child_scope
         return None
+
+    def _remember(self, scope: Scope, found: tuple[EnvelopeRoute, Scope]) -> None:
+        # Whoever asks for what is not there, over and over, must not fill the memory.
+        if len(self._known) == _MOST_PATHS:
+            self._known.clear()
+        if len(scope["path"]) <= _LONGEST_PATH:
+            self._known[scope["method"], scope["path"]] = found
 
 
 def _is_head(scope: Scope, route: EnvelopeRoute) -> bool:
