@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Any, Final
 
+import orjson
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive
 
-from service.errors import DeadlineExceeded, InputTooLarge, UnsupportedType
+from service.errors import DeadlineExceeded, InputTooLarge, InvalidInput, UnsupportedType
 from service.protocols._compression import inflate
 from service.protocols._envelope import header
 from service.settings import Settings
@@ -53,6 +54,23 @@ async def read_inflated(request: Request, settings: Settings) -> bytes:
     if len(body) < _LONG:
         return inflate(body, encoding, settings.max_body_bytes)
     return await asyncio.to_thread(inflate, body, encoding, settings.max_body_bytes)
+
+
+async def read_object(request: Request, settings: Settings) -> dict[str, Any]:
+    """The JSON object that is the body, as `read_inflated` reads it; empty where there is none.
+
+    Raises:
+        InvalidInput: it is something else.
+        ServiceError: as `read_inflated` does.
+    """
+    body = await read_inflated(request, settings)
+    try:
+        value = orjson.loads(body) if body.strip() else {}
+    except ValueError as error:
+        raise InvalidInput(f"the body is no JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise InvalidInput("the body is a JSON object, or nothing")
+    return value
 
 
 async def _read(request: Request, settings: Settings) -> bytes:

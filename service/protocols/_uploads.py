@@ -44,10 +44,18 @@ class ClassifyRequest(BaseModel):
     """The model's name; may be left out when exactly one model can classify."""
     version: Annotated[int, _NO_BOOL, Field(ge=1)] | None = None
     """The model's version; left out, the one being served."""
+    label: str | None = None
+    """A label of models.yaml, such as stable, in place of a version."""
+    key: str | None = None
+    """Who asks: where traffic is split, one version answers a key. X-Request-Key goes before it."""
     top_k: Annotated[int, _NO_BOOL] | None = None
     """How many classes to return for each picture, the best first; 5 when left out."""
     images: Annotated[list[str], FailFast()] = []
     """Picture files in base64, or as data URIs (`data:image/png;base64,…`)."""
+
+
+_OPTIONS: Final = dict.fromkeys(each for each in ClassifyRequest.model_fields if each != "images")
+"""What may stand in a query or a form."""
 
 
 class Upload(NamedTuple):
@@ -143,11 +151,11 @@ def _query(query: bytes) -> ClassifyRequest:
 
 
 def _options(fields: dict[str, str]) -> ClassifyRequest:
-    unknown = fields.keys() - {"model", "version", "top_k"}
+    unknown = fields.keys() - _OPTIONS
     if unknown:
+        known = ", ".join(_OPTIONS)
         raise InvalidInput(
-            f"unknown parameter {', '.join(sorted(unknown))}; known: model, version, top_k",
-            param=min(unknown),
+            f"unknown parameter {', '.join(sorted(unknown))}; known: {known}", param=min(unknown)
         )
     # An empty field is one not filled in: browsers send those too.
     given = {name: text for name, text in fields.items() if text}

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from service.engine import Engine
 from service.protocols._envelope import JSONReply, named, while_connected
+from service.protocols._key import request_key
 from service.protocols._openai_error import OpenAIErrorRoute
 from service.protocols._uploads import ClassifyRequest, read_upload
 from service.settings import Settings
@@ -113,7 +114,14 @@ async def classify(request: Request) -> Response:
     files, options = await read_upload(request, settings)
     answer = await while_connected(
         request,
-        engine.classify(files, model=options.model, version=options.version, top_k=options.top_k),
+        engine.classify(
+            files,
+            model=options.model,
+            version=options.version,
+            label=options.label,
+            key=request_key(request.scope) or options.key,
+            top_k=options.top_k,
+        ),
     )
     results = [{"predictions": predictions} for predictions in answer.results]
     reply = {"model": answer.model, "version": answer.version, "results": results}

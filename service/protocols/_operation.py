@@ -1,0 +1,70 @@
+"""How a model is operated, as the admin routes show it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from service.plan import percent
+from service.shelf import Shelf
+from service.traffic import Traffic
+from service.trial import Trial
+
+_HOLDS: Final = "until the process ends or models.yaml changes for this model"
+
+
+def described(shelf: Shelf) -> dict[str, Any]:
+    """The plan in force, the state of each version, and what became of the calls."""
+    by_hand = shelf.plan != shelf.written
+    return {
+        "model": shelf.name,
+        "plan": shelf.plan.model_dump(exclude_none=True),
+        "changed_by_hand": by_hand,
+        "holds": _HOLDS if by_hand else "as models.yaml says, or without it the folder",
+        "unloaded_by_hand": shelf.is_closed,
+        "labels": shelf.labels,
+        "versions": [
+            {"version": each.export.version, "state": each.state, "reason": each.reason}
+            for each in shelf.models
+        ],
+        "traffic": _traffic(shelf),
+        "trials": {label: _trial(each) for label, each in shelf.traffic.trials.items()},
+        "rollbacks": shelf.rollbacks,
+        "shadow": _shadow(shelf.traffic),
+    }
+
+
+def _traffic(shelf: Shelf) -> dict[str, Any]:
+    """Shares and calls by label since the plan last changed; `newest` where no label answers."""
+    rest = shelf.plan.rest
+    shares = {label: share for label, share in shelf.plan.traffic.items() if label != rest}
+    shares[rest or "newest"] = 1 - sum(shares.values())
+    return {
+        "shares": {label: percent(share) for label, share in shares.items()},
+        "calls": {label or "newest": count for label, count in shelf.traffic.calls.items()},
+    }
+
+
+def _trial(trial: Trial) -> dict[str, Any]:
+    """The last calls on both sides."""
+    return {
+        side: {
+            "calls": window.calls,
+            "failures": window.failures,
+            "mean_ms": round(1e3 * window.mean_seconds, 3),
+        }
+        for side, window in (("label", trial.ours), ("rest", trial.rest))
+    }
+
+
+def _shadow(traffic: Traffic) -> dict[str, Any] | None:
+    if not traffic.shadow:
+        return None
+    comparison = traffic.comparison
+    return {
+        "label": traffic.shadow,
+        "compared": comparison.compared,
+        "different": comparison.different,
+        "failed": comparison.failed,
+        "dropped": comparison.dropped,
+        "largest_difference": comparison.largest_difference,
+    }
