@@ -66,7 +66,7 @@ def write_plans(folder: Path, **plans: Any) -> None:
 @pytest.fixture(scope="module")
 def running(folder: Path) -> Iterator[Server]:
     # Isolated models would each take seconds to start, and nothing here is about that.
-    options = {"ADMIN": True, "ADMIN_TOKEN": _TOKEN, "ISOLATION": "never"}
+    options: dict[str, Any] = {"ADMIN": True, "ADMIN_TOKEN": _TOKEN, "ISOLATION": "never"}
     with Server(MODELS_DIR=folder, **options) as server:
         yield server
 
@@ -134,23 +134,45 @@ def test_five_per_cent_of_the_calls_go_to_the_canary(running: Server) -> None:
 
 
 def test_a_key_has_one_side_however_it_is_sent(running: Server) -> None:
-    url, image = "/v1/classify", {"content-type": "image/png"}
+    url = "/v1/classify"
     encoded = base64.b64encode(LIGHT).decode()
     sides = set()
     for key in [f"user-{number}" for number in range(40)] + ["ключ"]:
-        header = {"x-request-key": key.encode()}
+        header = {b"content-type": b"image/png", b"x-request-key": key.encode()}
         asked = {"model": "fair", "key": key}
         replies = [
             ask(running, "fair", key=key),
             running.client.post(url, data=asked, files={"image": LIGHT}),
             running.client.post(url, json=asked | {"images": [encoded]}),
             running.client.post(
-                url, params=asked | {"key": "other"}, content=LIGHT, headers=image | header
+                url, params=asked | {"key": "other"}, content=LIGHT, headers=header
             ),
         ]
         [side] = {version(reply) for reply in replies}
         sides.add(side)
     assert sides == {1, 2}
+
+
+def test_a_key_has_the_same_side_in_every_protocol(running: Server) -> None:
+    pixels = [[[[9]] * 8] * 8]
+    tensor = {"name": "images", "shape": [1, 8, 8, 1], "datatype": "UINT8", "data": pixels}
+    sides = set()
+    for number in range(12):
+        header = {"x-request-key": f"user-{number}"}
+        replies = [
+            running.client.post(url, json=body, headers=header)
+            for url, body in [
+                ("/v2/models/fair/infer", {"inputs": [tensor]}),
+                ("/v1/models/fair:predict", {"instances": pixels}),
+            ]
+        ]
+        native = version(ask(running, "fair", key=f"user-{number}"))
+        assert [reply.headers["x-model-version"] for reply in replies] == [str(native)] * 2
+        sides.add(native)
+    assert sides == {1, 2}
+    url = "/v1/models/fair/labels/canary:predict"
+    reply = running.client.post(url, json={"instances": pixels})
+    assert (reply.status_code, reply.headers["x-model-version"]) == (200, "2")
 
 
 def test_a_version_or_a_label_can_be_asked_for(running: Server) -> None:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from service.engine import Engine
 from service.protocols._body import read_inflated
 from service.protocols._envelope import header, named, while_connected
+from service.protocols._key import request_key
 from service.protocols.open_inference import document
 from service.protocols.open_inference.binary import raw_inputs
 from service.protocols.open_inference.reply import TensorReply, reply
@@ -58,7 +59,8 @@ async def infer(request: Request) -> Response:
 
 async def _answer(request: Request, asked: Inference, body: bytes) -> TensorReply:
     engine, path = cast(Engine, request.app.state.engine), request.path_params
-    with await engine.lease(path["model"], version=version_of(path)) as lease:
+    key = request_key(request.scope)
+    with await engine.lease(path["model"], version=version_of(path), key=key) as lease:
         name = lease.signature(asked.signature)
         signature = lease.manifest.signatures[name]
         outputs = await engine.infer(

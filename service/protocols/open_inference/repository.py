@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final, cast
 
 import orjson
@@ -13,7 +12,7 @@ from starlette.responses import Response
 from service.engine import Engine
 from service.errors import InvalidInput
 from service.open_inference import models
-from service.protocols._body import read_inflated
+from service.protocols._body import read_object
 from service.protocols._envelope import JSONReply
 from service.protocols._permission import require_admin
 from service.protocols.open_inference import document
@@ -32,11 +31,12 @@ router: Final = APIRouter(route_class=OpenInferenceRoute, tags=[TAG])
 )
 async def index(request: Request) -> Response:
     """Each version with its state and the reason for it; `{"ready": true}` lists the ready ones."""
-    asked = await _object(request)
+    state = request.app.state
+    asked = await read_object(request, cast(Settings, state.settings))
     ready = asked.get("ready", False)
     if not isinstance(ready, bool):
         raise InvalidInput("'ready' is true or false", param="ready")
-    every = cast(Engine, request.app.state.engine).models
+    every = cast(Engine, state.engine).models
     return JSONReply(orjson.dumps(models.index(every, ready)))
 
 
@@ -49,8 +49,9 @@ async def index(request: Request) -> Response:
 )
 async def load(request: Request) -> Response:
     """Load a model, or what is new of it; 200 once it is proven. Needs the ADMIN_TOKEN."""
-    require_admin(request.scope, cast(Settings, request.app.state.settings))
-    parameters = (await _object(request)).get("parameters") or {}
+    settings = cast(Settings, request.app.state.settings)
+    require_admin(request.scope, settings)
+    parameters = (await read_object(request, settings)).get("parameters") or {}
     if not isinstance(parameters, dict):
         raise InvalidInput("'parameters' is an object", param="parameters")
     models.refuse_overrides(parameters)
@@ -67,19 +68,8 @@ async def load(request: Request) -> Response:
 )
 async def unload(request: Request) -> Response:
     """Unload every version of a model after its last request. Needs the ADMIN_TOKEN."""
-    require_admin(request.scope, cast(Settings, request.app.state.settings))
-    await _object(request)  # `unload_dependents`: no model here depends on another
+    settings = cast(Settings, request.app.state.settings)
+    require_admin(request.scope, settings)
+    await read_object(request, settings)  # `unload_dependents`: no model here depends on another
     await cast(Engine, request.app.state.engine).repository.unload(request.path_params["model"])
     return JSONReply(b"{}")
-
-
-async def _object(request: Request) -> Mapping[str, Any]:
-    """The body's object; an empty one where there is no body."""
-    body = await read_inflated(request, cast(Settings, request.app.state.settings))
-    try:
-        value = orjson.loads(body) if body.strip() else {}
-    except ValueError as error:
-        raise InvalidInput(f"the body is no JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise InvalidInput("the body is a JSON object, or nothing")
-    return value
