@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, TypeGuard
+from typing import Any, Final, TypeGuard, cast
 
 import simdjson
 
@@ -97,5 +97,8 @@ def kind(value: Any) -> str:
 
 def shown(value: Any) -> str:
     """A parsed value as a message quotes it: JSON, not endless."""
-    text = json.dumps(plain(value))
+    if isinstance(value, simdjson.Array | simdjson.Object):
+        text = cast(bytes, value.mini).decode()  # its stub says it is a string
+    else:
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …"

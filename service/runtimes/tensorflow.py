@@ -121,7 +121,10 @@ def _read(export: Path, device: str) -> Any:
 
 def _tags(export: Path) -> list[str] | None:
     """The tags of the graph to serve, where a SavedModel holds several."""
-    graphs = saved_model.tags(export / "saved_model.pb")
+    try:
+        graphs = saved_model.tags(export / "saved_model.pb")
+    except ValueError:  # TensorFlow says in its own words what is wrong with the file
+        return None
     if len(graphs) == 1:
         return None
     return next((tags for tags in graphs if saved_model.SERVE in tags), graphs[0])
