@@ -68,6 +68,11 @@ def metadata(context: Context, name: str) -> str:
     return ""
 
 
+def request_key(context: Context) -> str | None:
+    """The metadata `x-request-key`: calls of one key go to the same label of a split."""
+    return metadata(context, "x-request-key") or None
+
+
 class _Answering:
     """Answers the calls of one method, whose messages come and go as bytes."""
 

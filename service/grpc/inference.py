@@ -34,17 +34,18 @@ class _Wishes:
 
 
 async def answer(
-    engine: Engine, request: ModelInferRequest, time_left_s: float | None
+    engine: Engine, request: ModelInferRequest, key: str | None, time_left_s: float | None
 ) -> ModelInferResponse:
     """Run the model's first signature, or the one of the parameter `signature_name`.
 
-    The outputs come as the inputs did: raw, or typed.
+    The outputs come as the inputs did: raw, or typed. Calls of one `key` go to the same label.
 
     Raises:
         ServiceError: one of `service.errors`.
     """
     wishes = _wishes(request, time_left_s)
-    with await engine.lease(request.model_name, version=version_of(request.model_version)) as lease:
+    version = version_of(request.model_version)
+    with await engine.lease(request.model_name, version=version, key=key) as lease:
         name = lease.signature(wishes.signature)
         outputs = await engine.infer(
             lease,

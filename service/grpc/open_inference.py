@@ -11,7 +11,7 @@ from service import security
 from service.engine import Engine
 from service.errors import ModelNotFound, VersionNotFound
 from service.grpc import inference
-from service.grpc.calls import Context, Method, Stream, metadata, service
+from service.grpc.calls import Context, Method, Stream, metadata, request_key, service
 from service.grpc.protos import open_inference_pb2 as pb
 from service.open_inference import models
 from service.open_inference.models import version_of
@@ -116,7 +116,8 @@ class _Inference:
 
     async def infer(self, request: pb.ModelInferRequest, context: Context) -> pb.ModelInferResponse:
         """Tensors in, tensors out."""
-        return await inference.answer(self._engine, request, context.time_remaining())
+        key, left = request_key(context), context.time_remaining()
+        return await inference.answer(self._engine, request, key, left)
 
 
 class _Repository:

@@ -11,7 +11,7 @@ from service import datatypes, saved_model
 from service.engine import Engine
 from service.errors import InvalidInput
 from service.grpc import model_spec, signature_def, tensor_proto
-from service.grpc.calls import Context, Method, service
+from service.grpc.calls import Context, Method, request_key, service
 from service.grpc.protos.tensorflow_serving_pb2 import (
     ClassificationRequest,
     ClassificationResponse,
@@ -63,7 +63,7 @@ class _Prediction:
     async def predict(self, request: PredictRequest, context: Context) -> PredictResponse:
         """Tensors by name in, tensors by name out."""
         spec, limit = request.model_spec, self._engine.settings.max_body_bytes
-        with await model_spec.address(spec).lease(self._engine) as lease:
+        with await model_spec.address(spec).lease(self._engine, request_key(context)) as lease:
             name = model_spec.signature(spec, lease)
             signature = lease.manifest.signatures[name]
             _check_inputs(request.inputs, signature)
@@ -110,7 +110,7 @@ class _Prediction:
         context: Context,
     ) -> Tensors:
         """Run the signature for `method` on examples, and say in `answered` which it was."""
-        with await model_spec.address(spec).lease(self._engine) as lease:
+        with await model_spec.address(spec).lease(self._engine, request_key(context)) as lease:
             name = model_spec.signature(spec, lease)
             inputs = {input_of(lease, name, method): sent}
             outputs = list(lease.manifest.signatures[name].outputs)

@@ -11,7 +11,7 @@ import pytest
 from service import devices
 from service.store import Export, find
 from tests import exports_foreign, triton_models
-from tests.exports import write_classifier, write_mixer
+from tests.exports import write_classifier
 from tests.server import Server
 
 
@@ -31,13 +31,11 @@ def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 def grpc_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that speaks gRPC too, of our own models and of those of the protocols' examples."""
     folder = tmp_path_factory.mktemp("models")
-    for name in ("simple", "simple_string", "every_type"):
-        getattr(triton_models, f"write_{name}")(folder / name / "1")
+    triton_models.write_simple(folder / "simple" / "1")
     exports_foreign.write_half_plus(folder / "half_plus" / "123", 2.0)
     exports_foreign.write_types(folder / "types" / "1")
     exports_foreign.write_strings(folder / "strings" / "1")
     write_classifier(folder / "shade" / "3")
-    write_mixer(folder / "mixer" / "1")
     limits = {"MAX_BODY_BYTES": 4_000_000, "ADMIN": "true", "ADMIN_TOKEN": "a token of the tests"}
     with Server(MODELS_DIR=folder, GRPC_PORT=0, **limits) as running:
         yield running
