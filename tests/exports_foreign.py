@@ -13,6 +13,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
 
 v1 = tf.compat.v1
 
@@ -122,6 +123,27 @@ def write_peculiar(folder: Path) -> None:
         return {"y": tf.reduce_sum(x)}
 
     _save(folder, complex=magnitude, ragged=words, nothing=nothing, total=total)
+
+
+def write_warmup(export: Path, *logs: prediction_log_pb2.PredictionLog) -> Path:
+    """Write the requests that warm an export up; gives the file."""
+    path = export / "assets.extra" / "tf_serving_warmup_requests"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for log in logs:
+            writer.write(log.SerializeToString())
+    return path
+
+
+def predict_log(signature: str = "", **tensors: Any) -> prediction_log_pb2.PredictionLog:
+    """The record of a request to predict."""
+    log = prediction_log_pb2.PredictionLog()
+    request = log.predict_log.request
+    request.model_spec.name = "any"
+    request.model_spec.signature_name = signature
+    for name, value in tensors.items():
+        request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+    return log
 
 
 def _save(folder: Path, **signatures: Any) -> None:

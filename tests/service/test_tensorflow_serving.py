@@ -17,6 +17,7 @@ import pytest
 from tests import exports_foreign
 from tests.bad_requests import BAD_REQUESTS, refusal
 from tests.exports import write_classifier
+from tests.exports_foreign import predict_log
 from tests.server import Server
 
 PLANS = """
@@ -32,6 +33,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     for version in ("1", "2"):
         exports_foreign.write_half_plus(folder / "half_plus_three" / version, 2.0 + int(version))
     exports_foreign.write_strings(folder / "strings" / "1")
+    exports_foreign.write_strings(folder / "cold" / "1")
+    exports_foreign.write_warmup(folder / "cold" / "1", predict_log("no"))
+    warm = [predict_log(x=np.ones((rows, 1), np.float32)) for rows in (1, 2)]
+    exports_foreign.write_warmup(folder / "half_plus_two" / "123", *warm)
     exports_foreign.write_types(folder / "types" / "1")
     write_classifier(folder / "shade" / "7")
     (folder / "broken" / "1").mkdir(parents=True)
@@ -209,6 +214,16 @@ def test_unknown_models_and_versions_are_not_found(server: Server, verb: str) ->
 def test_a_model_that_failed_to_load_is_unavailable(server: Server) -> None:
     said = refusal(ask(server, "broken:predict", {"instances": [1]}), 503)
     assert said.startswith("the model 'broken' is not ready (failed): TensorFlow cannot load")
+
+
+def test_recorded_requests_warm_a_version_up_before_it_answers(server: Server) -> None:
+    [line] = [line for line in server.log if "recorded requests" in line]
+    assert "half_plus_two/123: 2 recorded requests warmed it up" in line
+    [status] = server.client.get("/v1/models/cold").json()["model_version_status"]
+    assert status["state"] == "END"
+    reason = status["status"]["error_message"]
+    assert "record 0: there is no signature 'no'" in reason
+    assert "remove the file" in reason
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from service import warmup
 from service.errors import InvalidExport
 from service.manifest import Signature, TensorSpec
 from service.runtimes import Tensors
+from tests.exports_foreign import predict_log, write_warmup
 
 SIGNATURES = {
     "first": Signature(
@@ -52,25 +53,6 @@ def calls() -> Calls:
     return Calls()
 
 
-def write(export: Path, *logs: prediction_log_pb2.PredictionLog) -> Path:
-    path = export / "assets.extra" / "tf_serving_warmup_requests"
-    path.parent.mkdir(parents=True)
-    with tf.io.TFRecordWriter(str(path)) as writer:
-        for log in logs:
-            writer.write(log.SerializeToString())
-    return path
-
-
-def predict_log(signature: str = "", **tensors: Any) -> prediction_log_pb2.PredictionLog:
-    log = prediction_log_pb2.PredictionLog()
-    request = log.predict_log.request
-    request.model_spec.name = "any"
-    request.model_spec.signature_name = signature
-    for name, value in tensors.items():
-        request.inputs[name].CopyFrom(tf.make_tensor_proto(value, dtype=None))
-    return log
-
-
 def example_log(context: bool) -> prediction_log_pb2.PredictionLog:
     log = prediction_log_pb2.PredictionLog()
     request = log.classify_log.request if context else log.regress_log.request
@@ -96,7 +78,7 @@ def test_requests_of_every_kind_are_replayed(tmp_path: Path, calls: Calls) -> No
         example_log(context=False),
         prediction_log_pb2.PredictionLog(),
     ]
-    write(tmp_path, *logs)
+    write_warmup(tmp_path, *logs)
     assert warmup.replay(tmp_path, calls.program, SIGNATURES) == 5
     assert [name for name, _ in calls.asked] == ["first", "first", "examples", "examples"]
     assert calls.asked[0][1] == {"x": [1, 2]}
@@ -128,7 +110,7 @@ def session_log() -> prediction_log_pb2.PredictionLog:
 def test_requests_that_cannot_be_replayed_are_told(
     tmp_path: Path, calls: Calls, logs: list[Any], reason: str
 ) -> None:
-    write(tmp_path, *logs)
+    write_warmup(tmp_path, *logs)
     with pytest.raises(InvalidExport, match=reason) as caught:
         warmup.replay(tmp_path, calls.program, SIGNATURES)
     assert "remove the file" in caught.value.message
@@ -136,14 +118,14 @@ def test_requests_that_cannot_be_replayed_are_told(
 
 @pytest.mark.parametrize("size", [5, 13, -3])
 def test_a_file_that_is_cut_off_is_told(tmp_path: Path, calls: Calls, size: int) -> None:
-    path = write(tmp_path, predict_log(x=np.array([1], np.float32)))
+    path = write_warmup(tmp_path, predict_log(x=np.array([1], np.float32)))
     path.write_bytes(path.read_bytes()[:size])
     with pytest.raises(InvalidExport, match="the file is cut off"):
         warmup.replay(tmp_path, calls.program, SIGNATURES)
 
 
 def test_a_file_that_holds_no_records_is_told(tmp_path: Path, calls: Calls) -> None:
-    path = write(tmp_path)
+    path = write_warmup(tmp_path)
     path.write_bytes(b"these are no records, but text")
     with pytest.raises(InvalidExport, match="the checksum of its length is wrong"):
         warmup.replay(tmp_path, calls.program, SIGNATURES)
