@@ -17,6 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from service import memory
+
 _PATIENCE_S: Final = 60
 _UNITS: Final = {"us": 1e-3, "ms": 1.0, "s": 1e3}
 
@@ -43,10 +45,8 @@ class Running:
 
     @property
     def resident_mb(self) -> float:
-        """Resident memory of its process now, in MB."""
-        status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
-        match = re.search(r"VmRSS:\s+(\d+) kB", status)
-        return int(match[1]) / 1000 if match else float("nan")
+        """Resident memory of its process and of its children now, in MB."""
+        return memory.resident_bytes(self.pid) / 1e6
 
 
 @contextmanager

@@ -41,7 +41,7 @@ def main() -> None:
     export = max((given.models / given.model).iterdir(), key=lambda folder: int(folder.name))
     with ExitStack() as stack, TemporaryDirectory() as folder:
         body = Path(folder) / "digit.png"
-        body.write_bytes(_digit())
+        body.write_bytes(digit())
         servers = {
             "lutrin": stack.enter_context(
                 serving(["-m", "service"], MODELS_DIR=str(given.models), LOG_LEVEL="warning")
@@ -56,7 +56,7 @@ def main() -> None:
         print(_table(servers, runs))
 
 
-def _digit() -> bytes:
+def digit() -> bytes:
     """A 28×28 PNG as MNIST's files are, so that both servers have the same work."""
     image = Image.new("L", (280, 280), 0)
     pen = ImageDraw.Draw(image)

@@ -14,12 +14,12 @@ import psutil
 _SHARE: Final = re.compile(r"^Pss:\s+(\d+) kB", re.MULTILINE)
 
 
-def resident_bytes() -> int:
-    """The resident memory of this process and of its children, in bytes.
+def resident_bytes(pid: int | None = None) -> int:
+    """The resident memory of a process, of this one if left out, and of its children, in bytes.
 
     Of what children share, such as a library's code, each counts its part, where the system tells.
     """
-    process = psutil.Process()
+    process = psutil.Process(pid)
     return int(process.memory_info().rss) + sum(map(_share, process.children()))
 
 
