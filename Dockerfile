@@ -30,12 +30,12 @@ COPY constraints.txt /requirements/
 
 FROM environment AS service-environment
 RUN apt-get update && apt-get install --yes --no-install-recommends binutils
-COPY --from=requirements /requirements/service.txt /requirements/
+COPY --from=requirements /requirements/service.txt /requirements/grpc.txt /requirements/
 RUN --mount=type=cache,target=/var/cache/pip \
     --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     --mount=type=secret,id=ca.crt \
     python -m pip --python /opt/venv/bin/python install \
-        -c /requirements/constraints.txt -r /requirements/service.txt
+        -c /requirements/constraints.txt -r /requirements/service.txt -r /requirements/grpc.txt
 # What serving never opens. The service reads OpenVINO's own format on CPUs, so other devices'
 # plugins and other formats' readers go; openvino.tools goes with openvino_telemetry, which reports
 # every import to its makers. It draws no text, so Pillow's fonts go. `python -m tests.containers`
@@ -115,7 +115,8 @@ ENV HOST=0.0.0.0 \
     MODELS_DIR=/models \
     LOG_FORMAT=json
 WORKDIR /app
-EXPOSE 8000
+# 8500 is for the gRPC services, where GRPC_PORT=8500 asks for them.
+EXPOSE 8000 8500
 # Healthy means ready: an orchestrator sends no traffic to, and stops rolling out, an image whose
 # models do not reproduce their goldens. REQUIRED_MODELS narrows which ones count.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \

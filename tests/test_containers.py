@@ -25,7 +25,7 @@ from tests.containers.dockerfile import ROOT, STAGES, ignored_patterns, is_ignor
 TARGETS: Final = ("training", "service-tensorflow", "service")
 SERVING: Final = ("service-tensorflow", "service")
 INSIDE: Final = {"HOST": "0.0.0.0", "PORT": "8000", "MODELS_DIR": "/models"}  # noqa: S104
-
+GRPC_PORT: Final = "8500"
 
 COMPOSE: Final[dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 
@@ -95,7 +95,7 @@ def test_serving_images_set_only_settings_that_exist(target: str) -> None:
     )
     assert environment == INSIDE | {"LOG_FORMAT": "json"}
     assert {name.lower() for name in environment} <= set(Settings.model_fields)
-    assert last(target, "EXPOSE") == environment["PORT"]
+    assert last(target, "EXPOSE").split() == [environment["PORT"], GRPC_PORT]
 
 
 def test_the_service_image_has_no_tensorflow() -> None:
@@ -113,8 +113,9 @@ def test_packages_come_from_extras_that_exist_at_constrained_versions() -> None:
     assert len(installs) == len(TARGETS)
     for install in installs:
         assert "-c /requirements/constraints.txt" in install
-        (extra,) = re.findall(r"-r /requirements/([a-z]+)\.txt", install)
-        assert extra in extras["optional-dependencies"]
+        used = re.findall(r"-r /requirements/([a-z]+)\.txt", install)
+        assert used
+        assert set(used) <= set(extras["optional-dependencies"])
 
 
 class _Service(HTTPServer):
@@ -214,14 +215,20 @@ def test_serving_restarts_and_ends_in_peace(name: str) -> None:
 def test_ports_are_configurable_and_stay_on_this_machine_unless_told() -> None:
     ports = {name: one.get("ports") for name, one in COMPOSE["services"].items()}
     assert ports == {
-        "service": ["${ADDRESS:-127.0.0.1}:${PORT:-8000}:8000"],
-        "gpu": ["${ADDRESS:-127.0.0.1}:${GPU_PORT:-8001}:8000"],
+        "service": [
+            "${ADDRESS:-127.0.0.1}:${PORT:-8000}:8000",
+            "${ADDRESS:-127.0.0.1}:${GRPC_PORT:-0}:" + GRPC_PORT,
+        ],
+        "gpu": [
+            "${ADDRESS:-127.0.0.1}:${GPU_PORT:-8001}:8000",
+            "${ADDRESS:-127.0.0.1}:${GPU_GRPC_PORT:-0}:" + GRPC_PORT,
+        ],
         "training": None,
     }
     for name in ("service", "gpu"):
         # .env may say PORT=9000 for the host: inside, the port that is published must stand.
         inside = COMPOSE["services"][name]["environment"]
-        assert inside == INSIDE
+        assert inside == INSIDE | {"GRPC_PORT": "${GRPC_PORT:+" + GRPC_PORT + "}"}
 
 
 def test_training_writes_files_of_a_user_that_any_shell_can_name() -> None:

@@ -27,7 +27,7 @@ async def _answer(request: HealthCheckRequest, context: Context) -> Message:
     if request.service in errors:
         raise errors[request.service]
     assert metadata(context, "x-request-key") == (request_key(context) or "")
-    return HealthCheckResponse(status=HealthCheckResponse.SERVING if request_key(context) else 0)
+    return HealthCheckResponse(status="SERVING" if request_key(context) else "UNKNOWN")
 
 
 async def _ask(*services: str, key: str = "") -> list[tuple[Any, str]]:

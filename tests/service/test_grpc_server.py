@@ -47,7 +47,8 @@ def _check(server: Server, service: str = "") -> HealthCheckResponse:
             request_serializer=HealthCheckRequest.SerializeToString,
             response_deserializer=HealthCheckResponse.FromString,
         )
-        return call(HealthCheckRequest(service=service))
+        answer: HealthCheckResponse = call(HealthCheckRequest(service=service))
+        return answer
 
 
 def _call(server: Server, method: str, message: bytes, **options: Any) -> bytes:
