@@ -7,6 +7,7 @@ ServiceError
 │  ├─ ModelNotFound
 │  ├─ VersionNotFound
 │  ├─ LabelNotFound
+│  ├─ Conflict
 │  ├─ UnsupportedTask
 │  ├─ UnsupportedType
 │  └─ InvalidInput
@@ -55,6 +56,10 @@ class VersionNotFound(RequestError):
 
 class LabelNotFound(RequestError):
     """The model has no version of this label."""
+
+
+class Conflict(RequestError):
+    """The change asked for cannot be made as things are."""
 
 
 class UnsupportedTask(RequestError):

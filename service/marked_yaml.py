@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, NoReturn
 
 import yaml
 from yaml.events import (
@@ -137,20 +137,21 @@ class _Reader:
     def _note(self, key: Key, line: int, text: str) -> None:
         self._mistakes.append(Mistake(key, text, line))
 
-    def _fail(self, key: Key, line: int, text: str) -> None:
+    def _fail(self, key: Key, line: int, text: str) -> NoReturn:
         self._note(key, line, text)
         raise _Broken
 
     def _problem(self, error: yaml.MarkedYAMLError) -> str:
         mark = error.problem_mark
-        line = self._text.splitlines()[mark.line] if mark else ""
+        line = [*self._text.splitlines(), ""][mark.line] if mark else ""
         if "\t" in line[: len(line) - len(line.lstrip())] or "'\\t'" in str(error.problem):
             return "a tab indents this line: YAML takes spaces"
         return f"it is no YAML: {', '.join(filter(None, (error.context, error.problem)))}"
 
 
 def _line(event: Event) -> int:
-    return int(event.start_mark.line) + 1
+    mark = event.start_mark
+    return 1 if mark is None else mark.line + 1
 
 
 def _scalar(event: ScalarEvent) -> Any:

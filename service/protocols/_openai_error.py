@@ -10,6 +10,7 @@ import orjson
 
 from service.errors import (
     CapacityError,
+    Conflict,
     DeadlineExceeded,
     Forbidden,
     InputTooLarge,
@@ -41,6 +42,7 @@ class OpenAIErrorRoute(EnvelopeRoute):
         ModelNotFound: 404,
         VersionNotFound: 404,
         LabelNotFound: 404,
+        Conflict: 409,
         UnsupportedType: 415,
         InputTooLarge: 413,
         CapacityError: 503,

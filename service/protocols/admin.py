@@ -5,8 +5,9 @@ What is changed here holds until the process ends or models.yaml says something 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Final, cast
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final, cast
 
 import orjson
 from fastapi import APIRouter
@@ -14,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.engine import Engine
-from service.errors import InvalidExport, InvalidInput, InvalidPlan, ServiceError
+from service.errors import Conflict, InvalidExport, InvalidInput, InvalidPlan
 from service.protocols._body import read_object
 from service.protocols._envelope import JSONReply
 from service.protocols._openai_error import OpenAIErrorRoute
@@ -33,23 +34,15 @@ _REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-class AdminRoute(OpenAIErrorRoute):
-    """Errors as on our other routes; what cannot be loaded is a conflict here, not a breakdown."""
-
-    statuses: ClassVar[Mapping[type[ServiceError], int]] = {
-        **OpenAIErrorRoute.statuses,
-        InvalidPlan: 400,
-        InvalidExport: 409,
-    }
-
-
 def _body(value: dict[str, Any], example: dict[str, Any]) -> dict[str, Any]:
     schema = {"type": "object", "additionalProperties": value, "example": example}
     content = {"application/json": {"schema": schema}}
     return {"requestBody": {"required": True, "content": content}}
 
 
-router: Final = APIRouter(route_class=AdminRoute, tags=["Administration"], responses=_REFUSALS)
+router: Final = APIRouter(
+    route_class=OpenAIErrorRoute, tags=["Administration"], responses=_REFUSALS
+)
 
 
 @router.get(_PATH, summary="A model's plan and how it goes", response_model=dict[str, Any])
@@ -62,7 +55,8 @@ async def model(request: Request) -> Response:
 async def load(request: Request) -> Response:
     """Load a model, or what is new of it, and try again what failed; 200 once it is proven."""
     repository = _repository(request)
-    await repository.load(_name(request))
+    with _as_the_callers():
+        await repository.load(_name(request))
     return _said(repository, request)
 
 
@@ -125,8 +119,20 @@ async def _change(request: Request, field: str) -> Response:
     asked = await read_object(request, cast(Settings, request.app.state.settings))
     if not asked:
         raise InvalidInput("the body names no label; expected an object with one or more")
-    await repository.change(_name(request), **{field: asked})
+    with _as_the_callers():
+        await repository.change(_name(request), **{field: asked})
     return _said(repository, request)
+
+
+@contextmanager
+def _as_the_callers() -> Iterator[None]:
+    """What elsewhere is the operator's to mend is here the caller's, who is the operator."""
+    try:
+        yield
+    except InvalidPlan as error:
+        raise InvalidInput(error.message) from None
+    except InvalidExport as error:
+        raise Conflict(error.message) from None
 
 
 def _repository(request: Request) -> Repository:

@@ -59,6 +59,8 @@ def test_the_documentation_describes_every_route_and_its_errors(server: Server) 
     assert {parameter["name"] for parameter in classify["parameters"]} == {
         "model",
         "version",
+        "label",
+        "key",
         "top_k",
     }
     assert {"200", "400", "404", "413", "415", "429", "503", "504"} <= set(classify["responses"])

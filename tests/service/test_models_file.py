@@ -140,6 +140,8 @@ def test_what_does_not_agree_with_the_defaults_is_told_for_the_model(file: Path)
     [
         ("models:\n\ta: {}\n", "F:2: a tab indents this line: YAML takes spaces"),
         ("models: {\n a: [1,\n}", "F:3: it is no YAML: "),
+        ("models: {", "F:1: it is no YAML: "),
+        ("models: {\n", "F:2: it is no YAML: "),
         ("- a", "F:1: got ['a']: expected a map with the keys 'models' and 'defaults'"),
         ("mnist", "F:1: got 'mnist': expected a map"),
         ("models: 5", "F:1: models: got 5: expected a map of models' names to their plans"),
