@@ -16,6 +16,7 @@ from service import saved_model
 from service.errors import InferenceFailed, InvalidInput
 from service.lease import Lease
 from service.runtimes import Tensors
+from service.saved_model import SignatureDef
 
 _NOUNS: Final = {saved_model.CLASSIFY: "classification", saved_model.REGRESS: "regression"}
 
@@ -26,7 +27,7 @@ def input_of(lease: Lease, name: str, method: str) -> str:
     Raises:
         InvalidInput: it is meant for something else, or takes no examples.
     """
-    definition = saved_model.signatures(lease.model.export)[name]
+    definition = saved_model.signatures(lease.model.export).get(name, SignatureDef())
     if definition.method_name != method:
         raise InvalidInput(
             f"Expected {_NOUNS[method]} signature method_name to be {method}. "

@@ -18,6 +18,7 @@ from tests import exports_foreign
 from tests.bad_requests import BAD_REQUESTS, refusal
 from tests.exports import write_classifier
 from tests.exports_foreign import predict_log
+from tests.pictures import picture
 from tests.server import Server
 
 PLANS = """
@@ -281,8 +282,8 @@ def test_examples_are_regressed_and_share_their_context(server: Server) -> None:
         ({"signature_name": "regress_x_to_y"}, "Expected classification signature method_name to"),
         ({"signature_name": "no"}, 'Serving signature name: "no" not found in signature def'),
         ({"signature_name": ""}, "Was: tensorflow/serving/predict"),
-        ({"examples": []}, "No values in 'examples' array"),
-        ({"examples": 5}, "Excepting 'examples' to be an list/array"),
+        ({"examples": []}, "'examples' value is an empty array"),
+        ({"examples": 5}, "Expecting 'examples' value to be an list/array"),
         ({"examples": [5]}, "Example must be JSON object but got JSON Number"),
         ({"context": []}, "Example must be JSON object but got JSON Array"),
         ({"examples": [{"x": [1, 2.5]}]}, "Unexpected element type in feature: x expecting type"),
@@ -297,6 +298,21 @@ def test_examples_that_cannot_be_classified(
 ) -> None:
     body = {"signature_name": "classify_x_to_y", "examples": EXAMPLES, **change}
     assert reason in refusal(ask(server, "half_plus_two:classify", body), 400)
+
+
+def test_our_own_exports_classify_pictures(server: Server) -> None:
+    files = [base64.b64encode(picture(value)).decode() for value in (0, 255)]
+    body = {"examples": [{"image": {"b64": files[0]}}, {"image": [{"b64": files[1]}]}]}
+    first, second = answer(server, "shade:classify", body)["results"]
+    assert [label for label, _ in first] == ["dark", "middle", "light"]
+    assert [label for label, _ in second] == ["light", "middle", "dark"]
+    assert sum(score for _, score in first) == pytest.approx(1, abs=1e-2)
+    said = refusal(ask(server, "shade:classify", {"examples": EXAMPLES}), 400)
+    assert said.startswith("example 0 is no picture")
+    said = refusal(ask(server, "shade:classify", {"instances": []}), 400)
+    assert said.endswith("key 'examples' is expected and was not found")
+    said = refusal(ask(server, "shade:regress", {"examples": EXAMPLES}), 400)
+    assert said.startswith("Expected regression signature method_name to be")
 
 
 def test_status_says_the_state_of_each_version(server: Server) -> None:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, cast
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple, cast
 
-import numpy as np
 import orjson
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from service import saved_model
+from service.datatypes import strings
 from service.engine import Engine
+from service.lease import Lease
 from service.protocols._body import read_inflated
 from service.protocols._envelope import JSONReply, named, while_connected
 from service.protocols._json_tensors import rendered
 from service.protocols._key import request_key
 from service.protocols.tensorflow_serving import schemas
 from service.protocols.tensorflow_serving.examples import read_examples, serialized
+from service.protocols.tensorflow_serving.pictures import classify_pictures, takes_pictures
 from service.protocols.tensorflow_serving.predict import signature_name
 from service.protocols.tensorflow_serving.request import Document
 from service.protocols.tensorflow_serving.route import TAG, TensorFlowServingRoute
@@ -31,7 +34,11 @@ router: Final = APIRouter(route_class=TensorFlowServingRoute, tags=[TAG])
 
 @schemas.at_each_address(router.post, ":classify", "Classify examples", schemas.CLASSIFY)
 async def classify(request: Request) -> Response:
-    """Run a classification signature on examples; each gets its labels and scores."""
+    """Run a classification signature on examples; each gets its labels and scores.
+
+    Beyond what TensorFlow Serving does, a model of ours that classifies pictures takes examples of
+    one feature, the file: `{"examples": [{"image": {"b64": "…"}}]}`. The best class comes first.
+    """
     return await _respond(request, saved_model.CLASSIFY)
 
 
@@ -45,25 +52,36 @@ async def _respond(request: Request, method: str) -> Response:
     address = Address.of(request.path_params)
     body = await read_inflated(request, cast(Settings, request.app.state.settings))
     document = Document.read(body)
-    examples = [serialized(each) for each in read_examples(document)]
-    return await while_connected(
-        request, _answer(request, address, document.signature, method, examples)
-    )
+    asked = _Asked(method, document.signature, read_examples(document))
+    return await while_connected(request, _answer(request, address, asked))
 
 
-async def _answer(
-    request: Request, address: Address, signature: str | None, method: str, examples: list[bytes]
-) -> Response:
+class _Asked(NamedTuple):
+    """What is to be done to which examples."""
+
+    method: str
+    signature: str | None
+    examples: list[Mapping[str, Any]]
+
+
+async def _answer(request: Request, address: Address, asked: _Asked) -> Response:
     engine = cast(Engine, request.app.state.engine)
     with await address.lease(engine, request_key(request.scope)) as lease:
-        name = signature_name(lease, signature)
-        key = input_of(lease, name, method)
-        strings = np.empty(len(examples), object)
-        strings[:] = examples
-        outputs = await engine.infer(lease, {key: strings}, signature=name)
-        write = _classes if method == saved_model.CLASSIFY else _values
-        reply = JSONReply(orjson.dumps({"results": write(outputs, len(examples))}))
+        name = signature_name(lease, asked.signature)
+        if asked.method == saved_model.CLASSIFY and takes_pictures(lease, name):
+            results: Any = await classify_pictures(engine, lease, asked.examples)
+        else:
+            results = await _run(engine, lease, name, asked)
+        reply = JSONReply(orjson.dumps({"results": results}))
         return named(reply, lease.model.export.name, lease.model.export.version)
+
+
+async def _run(engine: Engine, lease: Lease, name: str, asked: _Asked) -> Any:
+    key = input_of(lease, name, asked.method)
+    examples = strings([serialized(each) for each in asked.examples], [len(asked.examples)])
+    outputs = await engine.infer(lease, {key: examples}, signature=name)
+    write = _classes if asked.method == saved_model.CLASSIFY else _values
+    return write(outputs, len(examples))
 
 
 def _classes(outputs: Tensors, count: int) -> list[list[list[Any]]]:

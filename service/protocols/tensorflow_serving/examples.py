@@ -14,7 +14,7 @@ import numpy as np
 from service import wire
 from service.errors import InvalidInput
 from service.protocols._json_elements import elements_of
-from service.protocols._json_text import is_base64, is_list, is_object, kind, plain
+from service.protocols._json_text import is_base64, is_list, is_object, kind, plain, shown
 from service.protocols.tensorflow_serving.request import Document
 
 _BYTES, _FLOAT, _INT64 = 1, 2, 3
@@ -30,10 +30,23 @@ def read_examples(document: Document) -> list[Mapping[str, Any]]:
     """
     context = document.members.get("context", {})
     _check_object(context)
-    examples = document.rows("examples")
+    examples = _listed(document.members)
     for example in examples:
         _check_object(example)
     return [{**dict(context.items()), **dict(example.items())} for example in examples]
+
+
+def _listed(members: Mapping[str, Any]) -> Sequence[Any]:
+    examples = members.get("examples")
+    if "examples" not in members:
+        reason = "When method is classify, key 'examples' is expected and was not found"
+    elif not is_list(examples):
+        reason = "Expecting 'examples' value to be an list/array"
+    elif not len(examples):
+        reason = "'examples' value is an empty array"
+    else:
+        return examples
+    raise InvalidInput(f"JSON Value: {shown(members)} {reason}")
 
 
 def serialized(features: Mapping[str, Any]) -> bytes:

@@ -34,19 +34,20 @@ class Document(NamedTuple):
             )
         return cls(text, value, signature)
 
-    def rows(self, key: str) -> Sequence[Any]:
-        """The list that stands under `key`, which is not empty.
+    @property
+    def rows(self) -> Sequence[Any]:
+        """The list of `instances`, which is not empty.
 
         Raises:
             InvalidInput: it is no list, or empty.
         """
-        rows = self.members.get(key)
+        rows = self.members.get("instances")
         if not is_list(rows):
             raise InvalidInput(
-                f"JSON Value: {shown(self.members)} Excepting '{key}' to be an list/array"
+                f"JSON Value: {shown(self.members)} Excepting 'instances' to be an list/array"
             )
         if not len(rows):
-            raise InvalidInput(f"JSON Value: {shown(self.members)} No values in '{key}' array")
+            raise InvalidInput(f"JSON Value: {shown(self.members)} No values in 'instances' array")
         return rows
 
     @property

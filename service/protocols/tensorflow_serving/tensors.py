@@ -60,7 +60,7 @@ def _by_columns(document: Document, specs: Mapping[str, TensorSpec]) -> Tensors:
 
 
 def _by_rows(document: Document, specs: Mapping[str, TensorSpec]) -> Tensors:
-    rows = document.rows("instances")
+    rows = document.rows
     if _is_named(rows[0]):
         return _by_named_rows(rows, specs)
     if len(specs) > 1:
