@@ -110,7 +110,8 @@ class Channel:
         if sum(sizes) < _SMALL:
             self._connection.sendall(b"".join([start, *parts]))
         else:
-            for part in (start, *parts):
+            self._connection.sendall(start)
+            for part in parts:
                 self._connection.sendall(part)
 
     def receive(self) -> Any:
