@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -99,12 +99,18 @@ def _parts(address: str, root: str) -> tuple[str, ...]:
     return () if url.query else tuple(unquote(part) for part in url.path.split("/") if part != ".")
 
 
+def is_safe(address: str, root: str) -> bool:
+    """Whether the file of this address has a name that every system can hold."""
+    where = place(address, root)
+    return where is not None and all(map(_is_safe, where.parts))
+
+
 def arrange(
-    found: Iterable[tuple[str, Mapping[str, Any]]], root: str, protocols: Collection[str]
+    found: Mapping[str, Mapping[str, Any]], root: str, protocols: Collection[str]
 ) -> Listing:
-    """The listing of files `found`, each an address and what the store says of it."""
+    """The listing of the files found: by address, what the store says of each."""
     listing, files = Listing(), dict[Version, dict[str, RemoteFile]]()
-    for address, facts in found:
+    for address, facts in found.items():
         if (where := place(address, root)) is None:
             continue
         version, parts = where

@@ -6,9 +6,10 @@ Its requests run on fsspec's own thread, so that the event loop of the service k
 from __future__ import annotations
 
 import asyncio
+import base64
 import logging
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -48,6 +49,9 @@ class Remote:
         self._root = root.rstrip("/") + "/"
         said = self._fs.protocol
         self._protocols = {said} if isinstance(said, str) else set(said)
+        self._is_flat = bool(self._protocols & _FLAT)
+        # Those that are flat have been asked again already by their own packages.
+        self._attempts = 1 if self._is_flat else _ATTEMPTS
         self._places = asyncio.Semaphore(_AT_ONCE)
         self._names_md5 = True
 
@@ -58,15 +62,13 @@ class Remote:
             InvalidExport: the store cannot be read.
         """
         self._fs.invalidate_cache()
-        if self._protocols & _FLAT:
+        if self._is_flat:
             found = await self._ask(lambda: self._fs._find(self._root, detail=True))
         else:
             found = await self._walk(self._root, _DEPTH)
-        if self._is_web:  # its pages name files and nothing else
-            mine = [each for each in found if listings.place(each, self._root) is not None]
-            facts = await asyncio.gather(*(self._facts(address) for address in mine))
-            found = dict(zip(mine, facts, strict=True))
-        return listings.arrange(found.items(), self._root, self._protocols)
+        if not self._is_web:
+            return listings.arrange(found, self._root, self._protocols)
+        return await self._arrange_pages(found)
 
     async def download(self, file: RemoteFile, to: Path) -> Digests:
         """Write a file of the store to `to`, and prove it by its size and checksum.
@@ -90,7 +92,30 @@ class Remote:
         await self._ask(lambda: self._fs._get_file(file.address, str(to)))
         return await asyncio.to_thread(checksums.measure, to)
 
+    async def _arrange_pages(self, found: Iterable[str]) -> Listing:
+        """The listing of a web server, whose pages name files and say nothing of them.
+
+        Raises:
+            InvalidExport: nothing can be asked of it, or models.yaml cannot.
+        """
+        mine = [each for each in found if listings.place(each, self._root) is not None]
+        said = await asyncio.gather(*map(self._facts, mine), return_exceptions=True)
+        facts = dict(zip(mine, said, strict=True))
+        problems = {each: fact for each, fact in facts.items() if isinstance(fact, BaseException)}
+        known = {each: fact for each, fact in facts.items() if not isinstance(fact, BaseException)}
+        listing = listings.arrange(known, self._root, self._protocols)
+        for address, problem in problems.items():
+            where = listings.place(address, self._root)
+            if where is None or where.version is None or not known:
+                raise problem
+            # A link to nothing is a fault of its version alone.
+            listing.versions.pop(where.version, None)
+            listing.refused.setdefault(where.version, str(problem))
+        return listing
+
     async def _facts(self, address: str) -> dict[str, Any]:
+        if not listings.is_safe(address, self._root):
+            return {}
         return await self._ask(lambda: self._fs._info(address))
 
     async def _walk(self, folder: str, depth: int) -> dict[str, dict[str, Any]]:
@@ -113,14 +138,14 @@ class Remote:
 
     async def _ask(self, question: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Ask on fsspec's thread; what may be passing is tried again, later each time."""
-        for attempt in range(_ATTEMPTS):
+        for attempt in range(self._attempts):
             try:
                 async with self._places:
                     return await _elsewhere(question, self._fs.loop)
             except Exception as error:
                 # Of a web server fsspec says so whatever went wrong.
                 is_gone = isinstance(error, FileNotFoundError) and not self._is_web
-                if is_gone or isinstance(error, PermissionError) or attempt == _ATTEMPTS - 1:
+                if is_gone or isinstance(error, PermissionError) or attempt == self._attempts - 1:
                     raise InvalidExport(self._reason(error)) from error
             await asyncio.sleep(_BACKOFF_S * 2**attempt * random.uniform(0.5, 1.5))
         raise AssertionError("the last attempt returns or raises")
@@ -163,7 +188,7 @@ def _web_options(address: str) -> tuple[dict[str, Any], str]:
         "timeout": aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=60),
     }
     if parts.username:
-        name, password = unquote(parts.username), unquote(parts.password or "")
-        client["auth"] = aiohttp.BasicAuth(name, password)
+        who = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        client["headers"] = {"Authorization": f"Basic {base64.b64encode(who.encode()).decode()}"}
     options = {"client_kwargs": client, "simple_links": False}
     return options, parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
