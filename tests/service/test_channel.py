@@ -6,15 +6,17 @@ import pickle
 import socket
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import ml_dtypes
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from service import errors
 from service.channel import Channel, Reply, Run
 
-ARRAYS = {
+ARRAYS: dict[str, NDArray[Any]] = {
     "scalar": np.array(1.5, np.float32),
     "empty": np.zeros((0, 3), np.int64),
     "flags": np.array([True, False]),
@@ -38,7 +40,11 @@ def ends() -> Iterator[tuple[Channel, Channel]]:
 
 
 def _through(ends: tuple[Channel, Channel], *messages: Run | Reply) -> list[Run | Reply]:
-    sender = threading.Thread(target=lambda: [ends[0].send(message) for message in messages])
+    def send() -> None:
+        for message in messages:
+            ends[0].send(message)
+
+    sender = threading.Thread(target=send)
     sender.start()
     received = [ends[1].receive() for _ in messages]
     sender.join()
