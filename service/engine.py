@@ -16,6 +16,7 @@ from service.errors import (
     DeadlineExceeded,
     InputTooLarge,
     InvalidInput,
+    LabelNotFound,
     NotReady,
     RequestError,
     ServiceError,
@@ -149,10 +150,10 @@ class Engine:
         if model.state != "ready":
             try:
                 model = await self._in_time(self.repository.bring(shelf.name, label=label))
-            except NotReady:
+            except (NotReady, LabelNotFound):
                 if label is None:
                     raise
-                # It failed to load at its first call: the others are not to suffer from it.
+                # It failed to load at its first call, or lost its label: nobody is to suffer.
                 label, model = None, await self._in_time(self.repository.bring(shelf.name))
         return lending.lend_by_plan(shelf, model, label) if shelf.plan.labels else Lease(model)
 

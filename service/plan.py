@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Annotated, Any, Final, NamedTuple, Self
 
@@ -236,6 +236,11 @@ class Plans(NamedTuple):
     def of(self, name: str) -> Plan:
         """The plan of one model; the default where it has none of its own."""
         return self.by_name.get(name, self.default)
+
+    def unmet(self, names: Collection[str]) -> list[str]:
+        """Those planned by name that are not among the models, each with a guess who is meant."""
+        missing = [name for name in self.by_name if name not in names]
+        return [f"'{name}'{mistakes.did_you_mean(name, names)}" for name in missing]
 
 
 def find_mistakes(written: Mapping[str, Any]) -> list[Mistake]:

@@ -34,6 +34,7 @@ class Repository:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._plans = Plans()
+        self._unmet: list[str] = []
         self._shelves: dict[str, Shelf] = {}
         self._leaving: dict[Model, asyncio.Task[None]] = {}
         self._loads: dict[Model, asyncio.Task[None]] = {}
@@ -227,6 +228,10 @@ class Repository:
 
     def _take_in(self, found: Mapping[str, Sequence[Export]]) -> list[Shelf]:
         """Note the exports found and the plans; gives the models for which either changed."""
+        if (unmet := self._plans.unmet(found)) != self._unmet:
+            self._unmet = unmet
+            if unmet:
+                logger.warning("models.yaml plans models that are not there: %s", ", ".join(unmet))
         changed = []
         for name in dict.fromkeys([*found, *self._shelves]):
             shelf = self._shelves.setdefault(name, Shelf(name, self._settings))
@@ -248,6 +253,7 @@ class Repository:
             tried.append(await self._try(shelf, export))
         tried += [await self._try(shelf, export) for export in shelf.labelled()]
         shelf.move_labels()
+        shelf.warn_of_labels()
         tried += _still_labelled(shelf, tried)
         is_served = any(map(answers, tried)) or not shelf.exports
         for model in [each for each in shelf.models if each not in tried]:

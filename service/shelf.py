@@ -96,6 +96,18 @@ class Shelf:
             elif self.labels.get(label) not in able:
                 self.labels.pop(label, None)
 
+    def warn_of_labels(self) -> None:
+        """Log which labels do not stand for the version planned, and why."""
+        for label, version in self.plan.labels.items():
+            if (stands_for := self.labels.get(label)) == version:
+                continue
+            tried = [model for model in self.models if model.export.version == version]
+            why = f"{tried[0].state}: {tried[0].reason}" if tried else "not in the folder"
+            logger.warning(
+                "%s: the label '%s' is planned for version %d, which is %s; it stands for %s",
+                *(self.name, label, version, why, stands_for or "none"),
+            )
+
     def roll_back(self, label: str, reason: str) -> None:
         """Take a label's traffic away, until the plan changes or somebody gives it anew."""
         self.plan = self.plan.rolled_back(label)

@@ -21,7 +21,7 @@ def describe(shelf: Shelf) -> dict[str, Any]:
         "state": model.state,
         "reason": model.reason,
         "versions": [_state(each) for each in shelf.models],
-        "labels_of_versions": dict(shelf.plan.labels),
+        "labels_of_versions": shelf.labels,
         "description": manifest.description if manifest else None,
         "tasks": manifest.tasks if manifest else None,
         "labels": len(manifest.labels) if manifest and manifest.labels else None,

@@ -100,13 +100,28 @@ def test_a_label_moves_when_its_new_version_answers(folder: Path, models_dir: Pa
     follow(folder, use)
 
 
-def test_a_label_of_nothing_leaves_the_newest(folder: Path) -> None:
+def test_a_label_of_nothing_leaves_the_newest_and_is_told(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     plan(folder, labels={"stable": 9})
 
     async def use(repository: Repository) -> None:
         assert answering(repository) == 3
         with pytest.raises(LabelNotFound, match="stands for version 9 of 'shade', which is not"):
             repository.shelf("shade").pick(label="stable")
+
+    follow(folder, use)
+    assert "'stable' is planned for version 9, which is not in the folder" in caplog.text
+
+
+def test_a_plan_for_a_model_that_is_not_there_is_told_once(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder / "models.yaml").write_text("models: {shad: {pinned: true}}")
+
+    async def use(repository: Repository) -> None:
+        await settle(repository)
+        assert caplog.text.count("not there: 'shad' (did you mean 'shade'?)") == 1
 
     follow(folder, use)
 
