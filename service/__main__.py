@@ -67,12 +67,14 @@ def _serve(arguments: Sequence[str]) -> int:
     import uvicorn  # noqa: PLC0415
     from pydantic_settings import CliApp  # noqa: PLC0415
 
-    from service import logs  # noqa: PLC0415
+    from service import logs, models_file  # noqa: PLC0415
     from service.app import create_app  # noqa: PLC0415
 
     settings = CliApp.run(Settings, cli_args=list(arguments))
     if settings.models_address is None and not settings.models_folder.is_dir():
         raise InvalidExport(f"MODELS_DIR={settings.models_dir} is not a folder")
+    if settings.models_address is None:
+        models_file.load(settings)  # what is wrong with it is said here, before anything starts
     logs.configure(settings)
     # uvicorn shuts down in order and then raises the signal anew: a stop asked for is a success.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

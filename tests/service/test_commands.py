@@ -204,6 +204,18 @@ def test_only_the_first_serve_is_the_command(capsys: Capture) -> None:
     assert "MODELS_DIR=serve is not a folder" in capsys.readouterr().err
 
 
+def test_a_wrong_models_yaml_ends_in_its_mistakes(tmp_path: Path, capsys: Capture) -> None:
+    file = tmp_path / "models.yaml"
+    file.write_text("models:\n  digit: {label: {stable: 1}}\n")
+    assert main(["--models-dir", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {file}:2: models.digit.label: there is no such key (did you")
+    assert said.count("\n") == 1
+    missing = tmp_path / "plans.yaml"
+    assert main(["--models-dir", str(tmp_path), "--models-file", str(missing)]) == 1
+    assert f"MODELS_FILE={missing} is not there" in capsys.readouterr().err
+
+
 def test_the_status_is_the_programs(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     ended = subprocess.run(
