@@ -8,7 +8,7 @@ from typing import Final
 from prometheus_client import Counter, Gauge, Histogram
 
 REQUESTS: Final = Counter(
-    "lutrin_requests", "Answers given, by route and HTTP status.", ["route", "status"]
+    "lutrin_requests", "Answers given, by route and HTTP status, or gRPC's.", ["route", "status"]
 )
 REQUEST_SECONDS: Final = Histogram(
     "lutrin_request_seconds",

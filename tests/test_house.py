@@ -40,8 +40,8 @@ IMPORT_HOMES = {
         *("training/", "tests/", "benchmarks/"),
     ),
     "uvicorn": ("service/__main__.py", "benchmarks/"),
-    "grpc": ("service/grpc/", "tests/service/test_grpc_", "benchmarks/"),
-    "google": ("service/grpc/", "tests/service/test_grpc_"),  # google.protobuf
+    "grpc": ("service/grpc/", "tests/", "benchmarks/"),
+    "google": ("service/grpc/", "tests/"),  # google.protobuf
 }
 """The only places that may import a package."""
 

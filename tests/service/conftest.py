@@ -36,6 +36,8 @@ def grpc_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     exports_foreign.write_types(folder / "types" / "1")
     exports_foreign.write_strings(folder / "strings" / "1")
     write_classifier(folder / "shade" / "3")
+    labels = "models:\n  half_plus:\n    labels: {stable: 123}\n"
+    (folder / "models.yaml").write_text(labels, encoding="utf-8")
     limits = {"MAX_BODY_BYTES": 4_000_000, "ADMIN": "true", "ADMIN_TOKEN": "a token of the tests"}
     with Server(MODELS_DIR=folder, GRPC_PORT=0, **limits) as running:
         yield running

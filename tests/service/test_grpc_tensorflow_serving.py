@@ -132,6 +132,8 @@ def test_versions(stub: Any) -> None:
     status, text = _refused(stub.Predict, request)
     assert status is StatusCode.NOT_FOUND
     assert text.startswith("Servable not found for request: Specific(half_plus, 7)")
+    request.model_spec.version_label = "stable"
+    assert stub.Predict(request).model_spec.version.value == 123
     request.model_spec.version_label = "canary"
     status, text = _refused(stub.Predict, request)
     assert status is StatusCode.INVALID_ARGUMENT
@@ -237,6 +239,8 @@ def test_states_of_versions(channel: grpc.Channel) -> None:
     [status] = stub.GetModelStatus(request).model_version_status
     available = get_model_status_pb2.ModelVersionStatus.AVAILABLE
     assert (status.version, status.state, status.status.error_code) == (123, available, 0)
+    request.model_spec.version_label = "stable"
+    assert stub.GetModelStatus(request).model_version_status == [status]
     request.model_spec.version.value = 5
     assert _refused(stub.GetModelStatus, request) == (
         StatusCode.NOT_FOUND,
