@@ -4,6 +4,7 @@
 #   service-tensorflow   serves with TensorFlow too: GPUs, and SavedModels that nobody converted
 #   training             makes models
 #
+# For models in a bucket or on a web server: --build-arg EXTRAS=s3, gcs or http, or 's3 http'.
 # For an NVIDIA GPU: --build-arg TENSORFLOW='tensorflow[and-cuda]' with the last two.
 # Behind a package mirror: --secret id=pip.conf,src=pip.conf and, if it has a certificate of its own,
 # --secret id=ca.crt,src=ca.crt with `cert = /run/secrets/ca.crt` in pip.conf. Neither enters an image.
@@ -30,12 +31,15 @@ COPY constraints.txt /requirements/
 
 FROM environment AS service-environment
 RUN apt-get update && apt-get install --yes --no-install-recommends binutils
-COPY --from=requirements /requirements/service.txt /requirements/grpc.txt /requirements/
+ARG EXTRAS=""
+COPY --from=requirements /requirements/service.txt /requirements/grpc.txt /requirements/s3.txt \
+    /requirements/gcs.txt /requirements/http.txt /requirements/
 RUN --mount=type=cache,target=/var/cache/pip \
     --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     --mount=type=secret,id=ca.crt \
     python -m pip --python /opt/venv/bin/python install \
-        -c /requirements/constraints.txt -r /requirements/service.txt -r /requirements/grpc.txt
+        -c /requirements/constraints.txt -r /requirements/service.txt -r /requirements/grpc.txt \
+        $(for extra in ${EXTRAS}; do echo "-r /requirements/${extra}.txt"; done)
 # What serving never opens. The service reads OpenVINO's own format on CPUs, so other devices'
 # plugins and other formats' readers go; openvino.tools goes with openvino_telemetry, which reports
 # every import to its makers. It draws no text, so Pillow's fonts go. `python -m tests.containers`

@@ -169,7 +169,11 @@ def _open(address: str) -> tuple[Any, str]:
         options, address = _web_options(address) if extra == "http" else ({}, address)
         fs, root = fsspec.url_to_fs(address, **options)
     except (ImportError, ValueError) as error:
-        mend = f"pip install 'lutrin[{extra}]'" if extra else "install the package that reads it"
+        mend = (
+            f"pip install 'lutrin[{extra}]', or build the image with --build-arg EXTRAS={extra}"
+            if extra
+            else "install the package that reads it"
+        )
         raise InvalidExport(
             f"MODELS_DIR={masked(address)} cannot be opened: {without_secrets(str(error), address)}"
             f"; {mend}"
