@@ -1,3 +1,0 @@
-"""The version of Lutrin, read by the build, the documentation page and the command line."""
-
-__version__ = "0.2.0"
