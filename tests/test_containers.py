@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any, Final
 
 import pytest
-import yaml  # type: ignore[import-untyped]  # it has no types
+import yaml
 
 from service.settings import Settings
 from tests.containers.dockerfile import ROOT, STAGES, ignored_patterns, is_ignored, last, lineage

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import grpc
 from google.protobuf.message import DecodeError, Message
@@ -25,7 +25,12 @@ from service.grpc.status import Refused, status_of
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 _LONGEST: Final = 1000
+"""Characters of an error's text; it may quote a request."""
+_LONG: Final = 256 * 1024
+"""Bytes; longer tensors are read and written on a thread."""
 
 Context = Any
 """`grpc.aio.ServicerContext`, which is untyped: the call's metadata and its time remaining."""
@@ -71,6 +76,13 @@ def metadata(context: Context, name: str) -> str:
 def request_key(context: Context) -> str | None:
     """The metadata `x-request-key`: calls of one key go to the same label of a split."""
     return metadata(context, "x-request-key") or None
+
+
+async def aside(size: int, work: Callable[..., T], *arguments: object) -> T:
+    """What `work` makes of tensors of `size` bytes; others are answered while that takes long."""
+    if size < _LONG:
+        return work(*arguments)
+    return await asyncio.to_thread(work, *arguments)
 
 
 class _Answering:

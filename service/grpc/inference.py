@@ -9,6 +9,7 @@ from typing import Final
 from service.engine import Engine
 from service.errors import InvalidInput
 from service.grpc import contents
+from service.grpc.calls import aside
 from service.grpc.protos.open_inference_pb2 import (
     InferParameter,
     ModelInferRequest,
@@ -49,7 +50,7 @@ async def answer(
         name = lease.signature(wishes.signature)
         outputs = await engine.infer(
             lease,
-            contents.read(request),
+            await aside(request.ByteSize(), contents.read, request),
             signature=name,
             outputs=wishes.outputs,
             priority=wishes.priority,
@@ -64,8 +65,8 @@ async def answer(
     reply = ModelInferResponse(
         model_name=export.name, model_version=str(export.version), id=request.id
     )
-    typed = any(each.HasField("contents") for each in request.inputs)
-    contents.write(reply, said, raw=not typed)
+    is_raw = not any(each.HasField("contents") for each in request.inputs)
+    await aside(sum(each.nbytes for each in said.values()), contents.write, reply, said, is_raw)
     return reply
 
 

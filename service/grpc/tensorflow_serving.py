@@ -11,7 +11,7 @@ from service import datatypes, saved_model
 from service.engine import Engine
 from service.errors import InvalidInput
 from service.grpc import model_spec, signature_def, tensor_proto
-from service.grpc.calls import Context, Method, request_key, service
+from service.grpc.calls import Context, Method, aside, request_key, service
 from service.grpc.protos.tensorflow_serving_pb2 import (
     ClassificationRequest,
     ClassificationResponse,
@@ -68,15 +68,11 @@ class _Prediction:
             signature = lease.manifest.signatures[name]
             _check_inputs(request.inputs, signature)
             wanted = _wanted(request.output_filter, signature)
-            inputs = {
-                each: tensor_proto.read(proto, each, limit)
-                for each, proto in request.inputs.items()
-            }
+            inputs = await aside(request.ByteSize(), _read, request, limit)
             outputs = await self._infer(lease, name, inputs, wanted, context)
         answer = PredictResponse()
         model_spec.answered(answer.model_spec, lease, name)
-        for each, array in outputs.items():
-            tensor_proto.write(answer.outputs[each], array)
+        await aside(sum(each.nbytes for each in outputs.values()), _write, answer, outputs)
         return answer
 
     async def classify(
@@ -171,6 +167,17 @@ class _Status:
             status = StatusProto(error_code=each.error_code, error_message=each.error_message)
             answer.model_version_status.add(version=each.version, state=each.state, status=status)
         return answer
+
+
+def _read(request: PredictRequest, max_bytes: int) -> Tensors:
+    return {
+        name: tensor_proto.read(proto, name, max_bytes) for name, proto in request.inputs.items()
+    }
+
+
+def _write(answer: PredictResponse, outputs: Tensors) -> None:
+    for name, array in outputs.items():
+        tensor_proto.write(answer.outputs[name], array)
 
 
 def _check_inputs(inputs: Collection[str], signature: Signature) -> None:

@@ -38,6 +38,11 @@ def grpc_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     write_classifier(folder / "shade" / "3")
     labels = "models:\n  half_plus:\n    labels: {stable: 123}\n"
     (folder / "models.yaml").write_text(labels, encoding="utf-8")
-    limits = {"MAX_BODY_BYTES": 4_000_000, "ADMIN": "true", "ADMIN_TOKEN": "a token of the tests"}
-    with Server(MODELS_DIR=folder, GRPC_PORT=0, **limits) as running:
+    with Server(
+        MODELS_DIR=folder,
+        GRPC_PORT=0,
+        MAX_BODY_BYTES=4_000_000,
+        ADMIN="true",
+        ADMIN_TOKEN="a token of the tests",  # noqa: S106 — no secret
+    ) as running:
         yield running

@@ -139,6 +139,14 @@ def test_parameters(client: triton.InferenceServerClient) -> None:
     assert _refused(client.infer, "simple", _pair(), timeout=1)[0] == "DEADLINE_EXCEEDED"
 
 
+@pytest.mark.parametrize("size", [2, 300_000])
+def test_long_tensors_come_back_whole(client: triton.InferenceServerClient, size: int) -> None:
+    array = np.arange(size, dtype=np.int32)
+    chosen = {"signature_name": "int32"}
+    answer = client.infer("types", [_input("x", array, "INT32")], parameters=chosen)
+    assert (answer.as_numpy("y") == array).all()
+
+
 @pytest.mark.parametrize("algorithm", ["gzip", "deflate"])
 def test_requests_may_be_compressed(client: triton.InferenceServerClient, algorithm: str) -> None:
     answer = client.infer("simple", _pair(), compression_algorithm=algorithm)

@@ -92,6 +92,12 @@ def test_every_type_comes_back(stub: Any, dtype: str) -> None:
     assert (y.dtype, y.tolist()) == (array.dtype, array.tolist())
 
 
+def test_long_tensors_come_back_whole(stub: Any) -> None:
+    array = np.arange(300_000, dtype=np.int32)
+    answer = stub.Predict(_request("types", "int32", x=array)).outputs["y"]
+    assert list(answer.int_val) == array.tolist()
+
+
 def test_strings_and_scalars(stub: Any) -> None:
     answer = stub.Predict(_request("strings", s=np.array([b"a\0", b""], object)))
     assert list(answer.outputs["s"].string_val) == [b"a\0", b""]
