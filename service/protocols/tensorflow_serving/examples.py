@@ -81,7 +81,7 @@ def _feature(name: str, value: Any) -> bytes:
 
 def _kind(name: str, value: Any) -> int:
     if isinstance(value, int):
-        if value >= 2**63:
+        if not -(2**63) <= value < 2**63:
             raise InvalidInput(f"Feature: {name} has uint64 element. Only int64 is supported.")
         return _INT64
     if isinstance(value, float):
