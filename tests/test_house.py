@@ -40,6 +40,8 @@ IMPORT_HOMES = {
         *("training/", "tests/", "benchmarks/"),
     ),
     "uvicorn": ("service/__main__.py", "benchmarks/"),
+    "fsspec": ("service/remote.py", "tests/"),
+    "watchfiles": ("service/watch.py",),
     "grpc": ("service/grpc/", "tests/", "benchmarks/"),
     "google": ("service/grpc/", "tests/"),  # google.protobuf
 }
