@@ -105,8 +105,10 @@ class Engine:
 
     def _why_not_ready(self, name: str) -> str | None:
         shelf = self.repository.shelves.get(name)
-        if shelf is None or not shelf.models:
+        if shelf is None:
             return f"not found in {self.settings.models_shown}"
+        if not shelf.models:
+            return "its plan in models.yaml wants none of the versions that there are"
         if shelf.is_servable and not shelf.is_closed:
             return None
         model = shelf.pick()

@@ -246,12 +246,13 @@ class Repository:
 
     async def _settle(self, shelf: Shelf) -> None:
         """Bring one model to the versions that its plan wants, of those that load."""
-        tried: list[Model] = []
+        tried = [await self._try(shelf, export) for export in shelf.labelled()]
+        newest: list[Model] = []
         for export in shelf.candidates():
-            if sum(map(answers, tried)) == shelf.plan.versions.count:
+            if sum(map(answers, newest)) == shelf.plan.versions.count:
                 break
-            tried.append(await self._try(shelf, export))
-        tried += [await self._try(shelf, export) for export in shelf.labelled()]
+            newest.append(await self._try(shelf, export))
+        tried += newest
         shelf.move_labels()
         shelf.warn_of_labels()
         tried += _still_labelled(shelf, tried)
@@ -273,6 +274,7 @@ class Repository:
             model.refuse("it has no manifest, and the version in service has: is it half a copy?")
         else:
             await self._load(model)
+            shelf.move_labels()
         return model
 
     async def _load(self, model: Model) -> None:

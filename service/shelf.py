@@ -121,8 +121,11 @@ class Shelf:
         return [exports[version] for version in self.plan.candidates(exports)]
 
     def labelled(self) -> list[Export]:
-        """The exports that have a label."""
-        return [each for each in self.exports if each.version in self.plan.labels.values()]
+        """The exports that have a label; first that which answers the rest, so as to load first."""
+        labels = self.plan.labels
+        rest = labels.get(self.plan.rest or "")
+        labelled = [each for each in self.exports if each.version in labels.values()]
+        return sorted(labelled, key=lambda each: each.version != rest)
 
     def export(self, version: int) -> Export:
         """The export of a version.

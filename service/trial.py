@@ -38,8 +38,8 @@ class Trial:
             return None
         beside = f"the rest {rest.failures} of {rest.calls}" if rest.calls else "the rest was idle"
         return (
-            f"'{self.label}' failed {ours.failures} of its last {ours.calls} calls, {beside}: "
-            f"more than {percent(limit)} more of {self._limits.requests}"
+            f"'{self.label}' failed {ours.failures} of its last {ours.calls} calls, {beside}: of "
+            f"{self._limits.requests} calls that is more than {percent(limit)} more, whatever comes"
         )
 
     def _too_slow(self) -> str | None:

@@ -34,10 +34,15 @@ _REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-def _body(value: dict[str, Any], example: dict[str, Any]) -> dict[str, Any]:
-    schema = {"type": "object", "additionalProperties": value, "example": example}
-    content = {"application/json": {"schema": schema}}
-    return {"requestBody": {"required": True, "content": content}}
+def _takes(value: dict[str, Any] | None = None, **example: object) -> dict[str, Any]:
+    """The document of a route: the model in its path and, if any, a body of values by label."""
+    name = {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}
+    document: dict[str, Any] = {"parameters": [{**name, "description": "The model's name"}]}
+    if value is not None:
+        schema = {"type": "object", "additionalProperties": value, "example": example}
+        content = {"application/json": {"schema": schema}}
+        document["requestBody"] = {"required": True, "content": content}
+    return document
 
 
 router: Final = APIRouter(
@@ -45,13 +50,20 @@ router: Final = APIRouter(
 )
 
 
-@router.get(_PATH, summary="A model's plan and how it goes", response_model=dict[str, Any])
+@router.get(
+    _PATH,
+    summary="A model's plan and how it goes",
+    response_model=dict[str, Any],
+    openapi_extra=_takes(),
+)
 async def model(request: Request) -> Response:
     """The plan in force, the state of each version, and what became of the calls."""
     return _said(_repository(request), request)
 
 
-@router.post(f"{_PATH}/load", summary="Load a model", response_model=dict[str, Any])
+@router.post(
+    f"{_PATH}/load", summary="Load a model", response_model=dict[str, Any], openapi_extra=_takes()
+)
 async def load(request: Request) -> Response:
     """Load a model, or what is new of it, and try again what failed; 200 once it is proven."""
     repository = _repository(request)
@@ -60,7 +72,12 @@ async def load(request: Request) -> Response:
     return _said(repository, request)
 
 
-@router.post(f"{_PATH}/unload", summary="Unload a model", response_model=dict[str, Any])
+@router.post(
+    f"{_PATH}/unload",
+    summary="Unload a model",
+    response_model=dict[str, Any],
+    openapi_extra=_takes(),
+)
 async def unload(request: Request) -> Response:
     """Unload every version after its last request, until the model is loaded by hand."""
     repository = _repository(request)
@@ -72,7 +89,7 @@ async def unload(request: Request) -> Response:
     f"{_PATH}/labels",
     summary="Move labels",
     response_model=dict[str, Any],
-    openapi_extra=_body({"type": ["integer", "null"]}, {"stable": 2}),
+    openapi_extra=_takes({"type": ["integer", "null"]}, stable=2),
 )
 async def labels(request: Request) -> Response:
     """Let labels stand for other versions: `{"stable": 2}`; null takes a label away.
@@ -87,7 +104,7 @@ async def labels(request: Request) -> Response:
     f"{_PATH}/traffic",
     summary="Split the traffic",
     response_model=dict[str, Any],
-    openapi_extra=_body({"type": ["string", "number", "null"]}, {"canary": "5%"}),
+    openapi_extra=_takes({"type": ["string", "number", "null"]}, canary="5%"),
 )
 async def traffic(request: Request) -> Response:
     """Give labels their shares of the calls: `{"canary": "5%"}`; null takes a share away.
@@ -98,9 +115,11 @@ async def traffic(request: Request) -> Response:
     return await _change(request, "traffic")
 
 
-@router.post(f"{_PATH}/rollback", summary="Roll back", response_model=dict[str, Any])
+@router.post(
+    f"{_PATH}/rollback", summary="Roll back", response_model=dict[str, Any], openapi_extra=_takes()
+)
 async def rollback(request: Request) -> Response:
-    """Take every label on trial its traffic: all goes to the rest, from the next call on.
+    """Take the traffic of every label on trial away: all goes to the rest, from the next call on.
 
     It holds until the process ends, models.yaml changes for the model, or a share is given anew.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 from pathlib import Path
@@ -11,7 +12,9 @@ import pytest
 
 from service.errors import InvalidExport, InvalidPlan, LabelNotFound, NotReady, VersionNotFound
 from service.manifest import golden_path
+from service.model import Model
 from service.repository import Repository
+from service.settings import Settings
 from tests.service.test_repository import add, follow, settle, states
 
 
@@ -214,3 +217,23 @@ def test_a_rollback_stays_when_labels_move(folder: Path) -> None:
         assert (shelf.choose(), shelf.rollbacks) == ("canary", {})
 
     follow(folder, use)
+
+
+def test_at_the_start_nobody_answers_for_the_stable_one(folder: Path) -> None:
+    plan(folder, labels={"stable": 1, "canary": 2}, traffic={"canary": "5%"}, versions="all")
+    answered: list[int] = []
+
+    class Watched(Repository):
+        def _publish(self, model: Model) -> None:
+            super()._publish(model)
+            answered.append(self.shelf("shade").pick().export.version)
+
+    async def run() -> None:
+        repository = Watched(Settings(models_dir=folder, device="cpu"))
+        await repository.start()
+        await repository.load_all()
+        assert len(repository.shelf("shade").models) == 3
+        assert set(answered) == {1}
+        await repository.close()
+
+    asyncio.run(run())
