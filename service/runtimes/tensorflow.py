@@ -136,11 +136,12 @@ def _signature(function: Any) -> Signature:
     Raises:
         ValueError: a tensor of it is of a type that requests cannot carry.
     """
-    _, inputs = function.structured_input_signature
+    inputs, outputs = function.structured_input_signature[1], function.structured_outputs
     return Signature(
         task="infer",
-        inputs={name: _spec(name, spec) for name, spec in inputs.items()},
-        outputs={name: _spec(name, spec) for name, spec in function.structured_outputs.items()},
+        # A SavedModel keeps them in a map, whose order may differ each time that it is read.
+        inputs={name: _spec(name, spec) for name, spec in sorted(inputs.items())},
+        outputs={name: _spec(name, spec) for name, spec in sorted(outputs.items())},
     )
 
 
