@@ -37,6 +37,9 @@ _DATATYPES: Final[dict[DType, str]] = {
     "string": "BYTES",
 }
 _DTYPES: Final = {datatype: dtype for dtype, datatype in _DATATYPES.items()}
+DATATYPES: Final = tuple(_DTYPES)
+"""The protocol's name of every type."""
+
 _LENGTH: Final = struct.Struct("<I")
 
 
@@ -59,7 +62,8 @@ def dtype_of(datatype: str) -> DType:
     dtype = _DTYPES.get(datatype)
     if dtype is None:
         raise InvalidInput(
-            f"'{datatype[:100]}' is no datatype; there are: {', '.join(_DTYPES)}", param="datatype"
+            f"'{datatype[:100]}' is no datatype; there are: {', '.join(DATATYPES)}",
+            param="datatype",
         )
     return dtype
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.datatypes import DATATYPES
 from service.protocols.open_inference.request import HEADER_LENGTH
 
 
@@ -69,7 +70,7 @@ class InputTensor(_Message):
 
     name: str
     shape: list[Annotated[int, Field(ge=0)]]
-    datatype: str
+    datatype: Annotated[str, Field(json_schema_extra={"enum": list(DATATYPES)})]
     parameters: dict[str, Any] | None = None
     """`binary_data_size`: its bytes, where it follows the JSON as a binary tensor."""
     data: list[Any] | None = None
@@ -147,13 +148,25 @@ _REASONS: Final = {
 }
 _PATH: Final = {
     "model": {"type": "string", "description": "The model's name"},
-    "version": {"type": "integer", "minimum": 1, "description": "The model's version"},
+    "version": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 2**63 - 1,
+        "description": "The model's version",
+    },
 }
+_BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The errors that a route may answer with."""
     return {status: {"model": ErrorReply, "description": _REASONS[status]} for status in statuses}
+
+
+def answers() -> dict[int | str, dict[str, Any]]:
+    """What an inference may answer with, beside its JSON."""
+    said = {"description": "The outputs", "content": {"application/octet-stream": _BINARY}}
+    return {200: said, **errors(400, 404, 413, 503)}
 
 
 def path(*names: str) -> dict[str, Any]:
@@ -174,8 +187,8 @@ def inference(*names: str) -> dict[str, Any]:
         "description": "Bytes of JSON before the binary tensors; 0: the body is one raw tensor",
     }
     content = {
-        "application/json": {"schema": Inference.model_json_schema()},
-        "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+        "application/json": {"schema": _schema(Inference)},
+        "application/octet-stream": _BINARY,
     }
     return {
         "parameters": [*path(*names)["parameters"], header],
@@ -185,5 +198,22 @@ def inference(*names: str) -> dict[str, Any]:
 
 def body(message: type[BaseModel], *names: str) -> dict[str, Any]:
     """A route whose path has these parameters and whose body, if any, is `message`."""
-    content = {"application/json": {"schema": message.model_json_schema()}}
+    content = {"application/json": {"schema": _schema(message)}}
     return {**path(*names), "requestBody": {"required": False, "content": content}}
+
+
+def _schema(message: type[BaseModel]) -> dict[str, Any]:
+    """A message's schema in one piece: the document has no place for its definitions."""
+    schema = message.model_json_schema()
+    definitions = schema.pop("$defs", {})
+
+    def inlined(value: Any) -> Any:
+        if isinstance(value, list):
+            return [inlined(each) for each in value]
+        if not isinstance(value, dict):
+            return value
+        if "$ref" in value:
+            return inlined(definitions[value["$ref"].rpartition("/")[2]])
+        return {name: inlined(each) for name, each in value.items()}
+
+    return cast(dict[str, Any], inlined(schema))

@@ -30,14 +30,14 @@ _LONG: Final = 256 * 1024
     "/v2/models/{model}/infer",
     summary="Infer",
     response_model=document.InferenceReply,
-    responses=document.errors(400, 404, 413, 503),
+    responses=document.answers(),
     openapi_extra=document.inference("model"),
 )
 @router.post(
     "/v2/models/{model}/versions/{version}/infer",
     summary="Infer with this version",
     response_model=document.InferenceReply,
-    responses=document.errors(400, 404, 413, 503),
+    responses=document.answers(),
     openapi_extra=document.inference("model", "version"),
 )
 async def infer(request: Request) -> Response:
