@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -211,6 +213,33 @@ def test_asyncio(grpc_server: Server) -> None:
     answers = asyncio.run(ask())
     assert [answer.get_response().id for answer in answers] == [str(i) for i in range(20)]
     assert all((answer.as_numpy("OUTPUT1") == X - 1).all() for answer in answers)
+
+
+KSERVE = """
+import asyncio, sys
+import numpy as np
+from kserve import InferenceGRPCClient, InferInput, InferRequest
+
+async def ask():
+    client = InferenceGRPCClient(sys.argv[1])
+    assert await client.is_server_ready() and await client.is_model_ready("shade")
+    for binary in (False, True):
+        images = InferInput("images", [1, 8, 8, 1], "UINT8")
+        images.set_data_from_numpy(np.full((1, 8, 8, 1), 255, np.uint8), binary_data=binary)
+        answer = await client.infer(InferRequest("shade", [images], request_id="7"))
+        [probabilities] = answer.outputs
+        assert probabilities.as_numpy().argmax() == 2, binary
+        assert (answer.id, answer.model_version) == ("7", "3")
+
+asyncio.run(ask())
+"""
+
+
+def test_kserve_s_client(grpc_server: Server) -> None:
+    # In a process of its own: its messages and Triton's cannot live in one.
+    command = [sys.executable, "-c", KSERVE, grpc_server.grpc_address]
+    asked = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert asked.returncode == 0, asked.stderr
 
 
 def test_a_stream_answers_each_request_and_survives_mistakes(
