@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from pathlib import PurePosixPath
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -17,6 +17,7 @@ from service.manifest import MODEL_NAME
 PLANS: Final = "models.yaml"
 
 _LARGEST_NAME: Final = 255
+_ODD: Final = re.compile(r"[/\\:\x00-\x1f]")
 
 
 class Version(NamedTuple):
@@ -124,7 +125,7 @@ def arrange(
         else:
             files[version][file.path] = file
     for version, own in sorted(files.items()):
-        above = {str(folder) for path in own for folder in PurePosixPath(path).parents}
+        above = {path[: slash.start()] for path in own for slash in re.finditer("/", path)}
         if both := above & own.keys():  # an object store has no folders, and does not mind
             listing.refused[version] = f"it has a file and a folder of one name: {min(both)!r}"
         elif version not in listing.refused and "saved_model.pb" in own:
@@ -134,10 +135,7 @@ def arrange(
 
 def _is_safe(part: str) -> bool:
     """Whether this is a plain file's name on every system, that can lead nowhere else."""
-    return (
-        0 < len(os.fsencode(part)) <= _LARGEST_NAME
-        and not any(character in '/\\:' or ord(character) < 32 for character in part)
-    )  # fmt: skip
+    return 0 < len(os.fsencode(part)) <= _LARGEST_NAME and not _ODD.search(part)
 
 
 def _file(

@@ -31,8 +31,10 @@ _REST_S: Final = 2.0
 uploads file by file."""
 _OLD_S: Final = 120.0
 """A version whose files are older than this is at rest without a second look."""
+_GLANCE_S: Final = 1.0
+"""How often to see how far a download is."""
 _REPORT_S: Final = 10.0
-"""How often a long download is told of."""
+"""How often the log tells of it."""
 _FAILED_AGAIN_S: Final = 600.0
 """How soon a version that could not be taken is fetched again, if the store changes nothing."""
 _LONGEST_WAIT_S: Final = 60.0
@@ -222,7 +224,7 @@ class Mirror:
         """Say how far a download is: once a second to who asks, now and then in the log."""
         told = time.monotonic()
         while True:
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(_GLANCE_S)
             done = await asyncio.to_thread(cache.size_of, workplace)
             self.status = f"fetching {self._remote.shown}: {done / 1e6:.0f} of {size / 1e6:.0f} MB"
             if time.monotonic() - told >= _REPORT_S:

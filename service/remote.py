@@ -9,7 +9,7 @@ import asyncio
 import base64
 import logging
 import random
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -67,7 +67,7 @@ class Remote:
         else:
             found = await self._walk(self._root, _DEPTH)
         if not self._is_web:
-            return listings.arrange(found, self._root, self._protocols)
+            return await self._arrange(found)
         return await self._arrange_pages(found)
 
     async def download(self, file: RemoteFile, to: Path) -> Digests:
@@ -92,6 +92,10 @@ class Remote:
         await self._ask(lambda: self._fs._get_file(file.address, str(to)))
         return await asyncio.to_thread(checksums.measure, to)
 
+    async def _arrange(self, found: Mapping[str, Mapping[str, Any]]) -> Listing:
+        # Thousands of files take their time: aside, so that requests are answered meanwhile.
+        return await asyncio.to_thread(listings.arrange, found, self._root, self._protocols)
+
     async def _arrange_pages(self, found: Iterable[str]) -> Listing:
         """The listing of a web server, whose pages name files and say nothing of them.
 
@@ -103,7 +107,7 @@ class Remote:
         facts = dict(zip(mine, said, strict=True))
         problems = {each: fact for each, fact in facts.items() if isinstance(fact, BaseException)}
         known = {each: fact for each, fact in facts.items() if not isinstance(fact, BaseException)}
-        listing = listings.arrange(known, self._root, self._protocols)
+        listing = await self._arrange(known)
         for address, problem in problems.items():
             where = listings.place(address, self._root)
             if where is None or where.version is None or not known:

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -227,6 +228,49 @@ def test_what_comes_short_is_not_taken(tmp_path: Path, caplog: pytest.LogCapture
         asyncio.run(own.sync())
     assert shown(own.local) == {}
     assert "mnist/1 is left out" in caplog.text
+
+
+def test_a_long_download_says_how_far_it_is_and_can_be_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(mirror, "_GLANCE_S", 0.05)
+    monkeypatch.setattr(mirror, "_REPORT_S", 0.0)
+    caplog.set_level("INFO")
+    goes_on = threading.Event()
+
+    class Slow(stores.Quiet):
+        def __init__(self, *given: Any) -> None:
+            super().__init__(*given, directory=str(tmp_path / "served"))
+
+        def copyfile(self, source: Any, outputfile: Any) -> None:
+            if self.path.endswith("saved_model.pb"):
+                outputfile.write(source.read(8_000_000))
+                outputfile.flush()
+                goes_on.wait(10)
+            super().copyfile(source, outputfile)
+
+    (tmp_path / "served/mnist/1").mkdir(parents=True)
+    (tmp_path / "served/mnist/1/saved_model.pb").write_bytes(b"12345678" * 2_000_000)
+
+    async def begin_and_end(own: Mirror) -> None:
+        syncing = asyncio.create_task(own.sync())
+        deadline = time.monotonic() + 10
+        while " of 16 MB" not in own.status or ": 0 of" in own.status:
+            assert time.monotonic() < deadline, own.status
+            await asyncio.sleep(0.02)
+        syncing.cancel()
+        began = time.monotonic()
+        await asyncio.gather(syncing, return_exceptions=True)
+        assert time.monotonic() - began < 1, "cancelled, it went on"
+
+    with stores.web(Slow) as address:
+        own = Mirror(address, tmp_path / "cache")
+        asyncio.run(begin_and_end(own))
+        assert [path.name for path in own.local.iterdir()] == [".lock"]
+        goes_on.set()
+        asyncio.run(own.sync())
+    assert "mnist/1/saved_model.pb" in shown(own.local)
+    assert f"fetching {address}: " in caplog.text
 
 
 _FETCH = """
