@@ -2,7 +2,7 @@
 
 TensorFlow needs it. Imported, it takes 580 MB for good, and of a model's weights it gives nothing
 back (200 of 200 MB stay, for its next model to use). A child process of it takes 3 s to start and
-330 MB of its own (the rest is code that processes share), too much for every model to have one.
+280 MB of its own (the rest is code that processes share), too much for every model to have one.
 """
 
 from __future__ import annotations

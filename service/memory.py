@@ -7,20 +7,30 @@ import gc
 import re
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import psutil
 
-_SHARE: Final = re.compile(r"^Pss:\s+(\d+) kB", re.MULTILINE)
+_PART: Final = re.compile(r"^Rss(Anon|Shmem|File):\s+(\d+) kB$", re.MULTILINE)
+
+
+class _Resident(NamedTuple):
+    """The resident memory of one process, in bytes."""
+
+    own: int
+    shared: int
+    """Files, such as the code of libraries: processes that use the same hold them once."""
 
 
 def resident_bytes(pid: int | None = None) -> int:
     """The resident memory of a process, of this one if left out, and of its children, in bytes.
 
-    Of what children share, such as a library's code, each counts its part, where the system tells.
+    What the children have of files counts once: they run the same code.
     """
     process = psutil.Process(pid)
-    return int(process.memory_info().rss) + sum(map(_share, process.children()))
+    children = [_resident(child) for child in process.children()]
+    shared = max((child.shared for child in children), default=0)
+    return int(process.memory_info().rss) + sum(child.own for child in children) + shared
 
 
 def trim() -> None:
@@ -30,25 +40,17 @@ def trim() -> None:
         glibc.malloc_trim(0)
 
 
-def _share(child: psutil.Process) -> int:
+def _resident(child: psutil.Process) -> _Resident:
     try:
-        if child.status() == psutil.STATUS_ZOMBIE:  # it is giving all of it back
-            return 0
-        found = _SHARE.search(Path(f"/proc/{child.pid}/smaps_rollup").read_text("ascii"))
-        if found is not None:
-            return int(found[1]) * 1024
-    except psutil.Error:  # it ended meanwhile
-        return 0
-    except OSError:  # not Linux, or not ours to read
+        status = Path(f"/proc/{child.pid}/status").read_text("utf-8", errors="replace")
+        parts = {name: 1024 * int(kilobytes) for name, kilobytes in _PART.findall(status)}
+        return _Resident(parts.get("Anon", 0) + parts.get("Shmem", 0), parts.get("File", 0))
+    except OSError:  # it ended meanwhile, or this is not Linux
         pass
-    return _resident(child)
-
-
-def _resident(child: psutil.Process) -> int:
     try:
-        return int(child.memory_info().rss)
+        return _Resident(int(child.memory_info().rss), 0)
     except psutil.Error:
-        return 0
+        return _Resident(0, 0)
 
 
 @cache
