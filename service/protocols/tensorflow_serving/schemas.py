@@ -143,10 +143,12 @@ _PATHS: Final = {
     "/versions/{version}": " of this version",
     "/labels/{label}": " of the version with this label",
 }
+_NAME: Final = {"type": "string", "pattern": "^[^/:]+$"}
+_VERSION: Final = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
 _PLACES: Final[dict[str, dict[str, Any]]] = {
-    "name": {"type": "string", "description": "The model's name"},
-    "version": {"type": "integer", "minimum": 0, "description": "The model's version"},
-    "label": {"type": "string", "description": "A version's label, such as stable"},
+    "name": {**_NAME, "description": "The model's name"},
+    "version": {**_VERSION, "description": "The model's version"},
+    "label": {**_NAME, "description": "A version's label, such as stable"},
 }
 
 
