@@ -100,5 +100,8 @@ def shown(value: Any) -> str:
     if isinstance(value, simdjson.Array | simdjson.Object):
         text = cast(bytes, value.mini).decode()  # its stub says it is a string
     else:
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        try:
+            text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        except RecursionError:
+            return f"{kind(value)} nested too deeply"
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …"

@@ -121,6 +121,8 @@ def test_a_raw_request_is_left_to_the_model() -> None:
         (_body(parameters={"sequence_id": 7}), "keeps state"),
         (_body(parameters={"sequence_id": "s"}), "keeps state"),
         (_body(id=5), "'id' of the request is a string"),
+        (_body(id="\ud800"), "half a character"),
+        (_body(tensor={"name": "\ud800"}), "half a character"),
     ],
 )
 def test_what_is_wrong_is_said(body: Any, message: str) -> None:
@@ -149,3 +151,11 @@ def test_binary_data_is_neither_short_nor_left_over() -> None:
         _read(_body(tensor=tensor), bytes(15))
     with pytest.raises(InvalidInput, match="1 bytes of binary data belong to no input"):
         _read(_body(tensor=tensor), bytes(17))
+
+
+@pytest.mark.parametrize("place", ["shape", "data", "parameters"])
+@pytest.mark.parametrize("depth", [70, 1000, 100_000])
+def test_what_is_nested_endlessly_is_refused(place: str, depth: int) -> None:
+    text = json.dumps(_body(tensor={place: "here"}))
+    with pytest.raises(InvalidInput):
+        read(text.replace('"here"', "[" * depth + "]" * depth).encode(), "")

@@ -124,7 +124,9 @@ def _in_json(name: str, array: NDArray[Any]) -> orjson.Fragment:
 
 
 def _is_text(element: bytes | str) -> bool:
-    try:
-        return isinstance(element, str) or bool(element.decode() or True)
-    except UnicodeDecodeError:
-        return False
+    if isinstance(element, bytes):
+        try:
+            element.decode()
+        except UnicodeDecodeError:
+            return False
+    return True

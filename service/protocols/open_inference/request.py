@@ -164,6 +164,8 @@ def _text(owner: Mapping[str, Any], name: str, whose: str, default: str | None =
         return default
     if not isinstance(value, str):
         raise InvalidInput(f"the '{name}' of {whose} is a string; got {shown(value)}", param=name)
+    if not value.isascii() and any("\ud800" <= each <= "\udfff" for each in value):
+        raise InvalidInput(f"the '{name}' of {whose} has half a character in {shown(value)}")
     return value
 
 
