@@ -129,7 +129,7 @@ class Settings(BaseSettings):
     models_file: Path | None = None
     """The file that plans versions, labels and traffic; left out: models.yaml in MODELS_DIR."""
     watch: Annotated[Literal["auto", "poll", "off"], BeforeValidator(_lower)] = "auto"
-    """How changes in MODELS_DIR are noticed: auto by the file system's events, else poll, or off."""
+    """How changes in MODELS_DIR are noticed: auto by the file system, else poll, or off."""
     loading: Annotated[Literal["eager", "lazy"], BeforeValidator(_lower)] = "eager"
     """When models are loaded: eager at the start, lazy at a model's first request."""
     memory_budget_mb: PositiveInt | None = None

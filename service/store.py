@@ -112,7 +112,7 @@ def _export(folder: Path) -> Export | None:
 
 
 def _files(folder: Path) -> Iterator[tuple[str, int, int, float]]:
-    """Each file's path, size, inode and time of change; a copy that keeps times changes that too."""
+    """Each file's path, size, inode and time of change, which no copy keeps."""
     for path in folder.rglob("*"):
         try:
             facts = path.stat()

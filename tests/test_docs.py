@@ -7,12 +7,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from prometheus_client import Counter, Gauge, Histogram
 
 from service import metrics
 from tests.documents import ROOT, agree, blocks, run
 from tests.server import Server
 
-PAGES = {
+PAGES: dict[str, dict[str, object]] = {
     "protocols": {"GRPC_PORT": 0},
     "operating": {"ADMIN": "true", "ADMIN_TOKEN": "sixteen-or-more-characters"},
 }
@@ -52,7 +53,7 @@ def test_what_it_names_exists(page: str) -> None:
 
 def test_every_metric_is_explained() -> None:
     text = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
-    kinds = (metrics.Counter, metrics.Gauge, metrics.Histogram)
+    kinds = (Counter, Gauge, Histogram)
     counted = {each._name for each in vars(metrics).values() if isinstance(each, kinds)}
     assert counted
     for name in counted:

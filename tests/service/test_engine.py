@@ -111,7 +111,7 @@ def test_tensors_go_in_and_come_out(mixed: Path) -> None:
                 await engine.infer(lease, {"y": np.ones(1)})
             with pytest.raises(InvalidInput, match=r"no signature 'other'; it has: serving_def"):
                 await engine.infer(lease, inputs, signature="other")
-            with pytest.raises(InvalidInput, match="no output 'z'; .* has: y"):
+            with pytest.raises(InvalidInput, match=r"no output 'z'; .* has: y"):
                 await engine.infer(lease, inputs, outputs=["z"])
 
     serve(mixed, use)
