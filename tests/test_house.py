@@ -39,6 +39,7 @@ IMPORT_HOMES = {
         *("service/images.py", "service/fits.py", "service/headers.py"),
         *("training/", "tests/", "benchmarks/"),
     ),
+    "tokenizers": ("service/texts.py", "training/", "tests/"),
     "uvicorn": ("service/__main__.py", "benchmarks/"),
     "fsspec": ("service/remote.py", "tests/"),
     "watchfiles": ("service/watch.py",),

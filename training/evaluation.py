@@ -39,7 +39,7 @@ class Measure:
     @property
     def allowed(self) -> float:
         """The difference that rounding makes: an example of a share, a thousandth of an error."""
-        if any(word in self.name for word in ("accuracy", "match")):
+        if any(word in self.name for word in ("accuracy", "match", "recall")):
             return 1 / self.num_examples + 1e-6
         return _RELATIVE * abs(self.promised or 0) + 1e-6
 

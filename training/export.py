@@ -44,6 +44,7 @@ def export(
     *,
     name: str,
     models_dir: Path,
+    tokenizer: str | None = None,
 ) -> Path:
     """Write `model` as the next version of `name` and prove it in a fresh process.
 
@@ -55,6 +56,7 @@ def export(
         goldens: by signature, inputs and the live model's outputs for them.
         name: the folder of the model's versions.
         models_dir: the folder of all models.
+        tokenizer: the contents of `tokenizer.json`, for a model of texts.
 
     Returns:
         The folder of the new version.
@@ -75,6 +77,8 @@ def export(
         workplace = Path(tempfile.mkdtemp(prefix=".export-", dir=models_dir))
         folder = workplace / name / str(next_version(models_dir / name))
         write(folder, model, signatures, manifest, goldens)
+        if tokenizer is not None:
+            tokenizer_path(folder).write_text(tokenizer, encoding="utf-8")
         prove(folder)
         return _publish(folder, models_dir / name)
     except ExportError:
@@ -128,6 +132,11 @@ def prove(folder: Path) -> None:
         lines = (result.stderr.strip() or result.stdout.strip()).splitlines()
         reason = lines[-1] if lines else f"the proof ended with status {result.returncode}"
         raise ExportError(f"the export does not hold: {reason}")
+
+
+def tokenizer_path(folder: Path) -> Path:
+    """Where an export keeps what makes tokens of texts."""
+    return golden_path(folder).with_name("tokenizer.json")
 
 
 def next_version(versions: Path) -> int:

@@ -1,11 +1,13 @@
-"""Metrics of the course: Huber's, as a mean that streams over batches."""
+"""Metrics of the course: Huber's, streamed over batches, and how often retrieval succeeds."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
+from numpy.typing import NDArray
 
 from training.losses import check_same_shape, checked_threshold, huber
 
@@ -84,6 +86,72 @@ class HuberMetric(keras.metrics.Metric):
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this metric again."""
         return {**super().get_config(), "threshold": self.threshold}
+
+
+def ranks(scores: NDArray[np.floating[Any]], relevant: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """How many candidates stand before the best relevant one: (Q, C) and (Q, C) → (Q,).
+
+    Of equal scores the irrelevant one is counted before, so a model that tells nothing apart finds
+    nothing.
+
+    Raises:
+        ValueError: a query has no relevant candidate.
+    """
+    if not relevant.any(axis=1).all():
+        raise ValueError("every query must have a relevant candidate; received one without")
+    best = np.where(relevant, scores, -np.inf).max(axis=1, keepdims=True)
+    before: NDArray[np.int64] = np.sum((scores >= best) & ~relevant, axis=1)
+    return before
+
+
+def recall(ranks: NDArray[np.int64], k: int) -> float:
+    """R@k: the share of queries with a relevant candidate among the first k, 0–1."""
+    return round(float(np.mean(ranks < k)), 6)
+
+
+@keras.saving.register_keras_serializable(package="lutrin")
+class RetrievalRecall(keras.metrics.Metric):
+    """R@k within batches: the share of rows with a positive among their k greatest logits, 0–1.
+
+    It is easier than retrieval among everything, and tells whether a run learns.
+
+    Args:
+        k: how many are looked at.
+        name, dtype: as of every Keras metric; `recall_at_<k>` if not given.
+
+    Shapes: y_true (B, B'), 0 or 1; y_pred logits (B, B'). Rows without a positive do not count.
+    """
+
+    def __init__(self, k: int = 1, *, name: str | None = None, dtype: Any = None) -> None:
+        super().__init__(name=name or f"recall_at_{k}", dtype=dtype)
+        self.k = k
+        self.found = self.add_variable(shape=(), initializer="zeros", name="found")
+        self.asked = self.add_variable(shape=(), initializer="zeros", name="asked")
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take in one batch; weights are not used."""
+        del sample_weight
+        check_same_shape(y_true, y_pred)
+        positive = ops.cast(y_true, "bool")
+        best = ops.max(ops.where(positive, y_pred, -np.inf), axis=-1, keepdims=True)
+        before = ops.sum(ops.cast((y_pred >= best) & ~positive, "int32"), axis=-1)  # (B,)
+        asked = ops.any(positive, axis=-1)
+        found = asked & (before < self.k)
+        self.found.assign_add(ops.sum(ops.cast(found, self.dtype)))
+        self.asked.assign_add(ops.sum(ops.cast(asked, self.dtype)))
+
+    def result(self) -> Any:
+        """The share so far, a scalar; 0 before the first batch."""
+        return ops.divide_no_nan(self.found, self.asked)
+
+    def reset_state(self) -> None:
+        """Forget every batch."""
+        self.found.assign(0.0)
+        self.asked.assign(0.0)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make this metric again."""
+        return {**super().get_config(), "k": self.k}
 
 
 def _per_sample(values: Any) -> Any:

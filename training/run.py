@@ -227,6 +227,7 @@ def _export(
         },
         name=recipe.name,
         models_dir=models_dir,
+        tokenizer=serving.tokenizer,
     )
 
 

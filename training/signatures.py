@@ -1,7 +1,8 @@
 """Signatures of an export: functions of the SavedModel that take what a person means.
 
 `classify` takes uint8 pixels and returns probabilities; casting, scaling and the softmax happen in
-the graph, so no client has to know how a model was trained.
+the graph, so no client has to know how a model was trained. `embed_image` takes the same pixels and
+`embed_text` tokens; both return vectors of one space.
 """
 
 from __future__ import annotations
@@ -84,6 +85,43 @@ def classify_promise(image: ImageInput, num_classes: int) -> Signature:
         inputs={"images": TensorSpec(dtype="uint8", shape=size)},
         outputs={"probabilities": TensorSpec(dtype="float32", shape=(None, num_classes))},
     )
+
+
+def embed_image(encoder: keras.Model, image: ImageInput) -> Callable[..., Mapping[str, tf.Tensor]]:
+    """The signature `embed_image`: `images` uint8 (B, H, W, C) → `embeddings` (B, D)."""
+    size = [None, image.height, image.width, image.channels]
+
+    @tf.function(input_signature=[tf.TensorSpec(size, tf.uint8, name="images")])
+    def function(images: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"embeddings": encoder(tf.cast(images, tf.float32), training=False)}
+
+    return function  # type: ignore[no-any-return] # TensorFlow ships no types
+
+
+def embed_image_promise(image: ImageInput, width: int) -> Signature:
+    """What the manifest says of `embed_image`."""
+    size = (None, image.height, image.width, image.channels)
+    return _embedding_promise("images", TensorSpec(dtype="uint8", shape=size), width)
+
+
+def embed_text(encoder: keras.Model) -> Callable[..., Mapping[str, tf.Tensor]]:
+    """The signature `embed_text`: `tokens` int32 (B, T), 0 behind → `embeddings` (B, D)."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32, name="tokens")])
+    def function(tokens: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"embeddings": encoder(tokens, training=False)}
+
+    return function  # type: ignore[no-any-return] # TensorFlow ships no types
+
+
+def embed_text_promise(width: int) -> Signature:
+    """What the manifest says of `embed_text`."""
+    return _embedding_promise("tokens", TensorSpec(dtype="int32", shape=(None, None)), width)
+
+
+def _embedding_promise(name: str, tensor: TensorSpec, width: int) -> Signature:
+    embeddings = TensorSpec(dtype="float32", shape=(None, width))
+    return Signature(task="infer", inputs={name: tensor}, outputs={"embeddings": embeddings})
 
 
 def live(function: Any, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

@@ -46,6 +46,8 @@ class Serving:
     """How pictures become the input, where pictures do."""
     labels: tuple[str, ...] | None = None
     """The class names, where there are classes."""
+    tokenizer: str | None = None
+    """How texts become tokens, where texts go in: the contents of `tokenizer.json`."""
 
 
 class Answer(Protocol):

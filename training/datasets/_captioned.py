@@ -1,0 +1,83 @@
+"""Drawings of things by several hands, and what people call these things."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.errors import DatasetError
+
+
+@dataclass(frozen=True)
+class Concept:
+    """A thing that was drawn."""
+
+    name: str
+    """No other concept has it."""
+    keywords: tuple[str, ...]
+    """Other words for it, which other concepts may share; to learn from."""
+    groups: tuple[str, ...]
+    """The kinds of things it belongs to, the nearest first."""
+    withheld: str | None = None
+    """A keyword that is true of it and is never learnt with it: to test texts with."""
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Everything that may be said of it in training, each once."""
+        return tuple(dict.fromkeys((self.name, *self.keywords, *self.groups)))
+
+
+@dataclass(frozen=True)
+class CaptionedDataset:
+    """Concepts, and each vendor's drawings of them in the same order."""
+
+    concepts: tuple[Concept, ...]
+    images: Mapping[str, NDArray[np.uint8]]
+    """By vendor, (N, H, W, 3), 0–255; white where the vendor did not draw the concept."""
+    drawn: Mapping[str, NDArray[np.bool_]]
+    """By vendor, (N,)."""
+
+    def __post_init__(self) -> None:
+        count = len(self.concepts)
+        if len({concept.name for concept in self.concepts}) != count or not count:
+            raise DatasetError("every concept must have a name of its own, and there must be one")
+        for vendor, images in self.images.items():
+            drawn = self.drawn[vendor]
+            if images.dtype != np.uint8 or images.shape != (count, *self.image_shape):
+                raise DatasetError(
+                    f"the drawings by {vendor} are {images.dtype} {images.shape}; "
+                    f"expected uint8 {(count, *self.image_shape)}"
+                )
+            if drawn.shape != (count,) or not drawn.any():
+                raise DatasetError(f"{vendor} drew none of the concepts")
+        if not len(self.test):
+            raise DatasetError("no concept was drawn by every vendor: there is nothing to test")
+
+    @property
+    def vendors(self) -> tuple[str, ...]:
+        """Who drew."""
+        return tuple(self.images)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(H, W, 3), pixels."""
+        _, height, width, channels = next(iter(self.images.values())).shape
+        return height, width, channels
+
+    @property
+    def train(self) -> tuple[Concept, ...]:
+        """All concepts; whose drawings are learnt from is the task's to say."""
+        return self.concepts
+
+    @cached_property
+    def test(self) -> NDArray[np.int64]:
+        """The concepts that every vendor drew, (M,): retrieval is measured among these."""
+        return np.flatnonzero(np.all(list(self.drawn.values()), axis=0))
+
+    def texts(self) -> list[str]:
+        """Everything that is said in training."""
+        return [term for concept in self.concepts for term in concept.terms]

@@ -1,0 +1,252 @@
+"""Pictures and texts → one space, in which a drawing lies near what may be said of it.
+
+Each batch holds concepts: for each, its drawing by every vendor that is learnt from, its name, and
+one of its captions. All drawings of a concept are positives of its name, of its prototype and of
+every caption in the batch that is true of it, so vendors are each other's positives through them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from service.manifest import ImageInput
+from training import catalogue, goldens, pipeline, signatures
+from training.augmentation import Augmentation
+from training.byte_pairs import BytePairs
+from training.captions import Captions
+from training.datasets._captioned import CaptionedDataset
+from training.errors import DatasetError
+from training.losses import Contrastive
+from training.metrics import RetrievalRecall
+from training.recipe import Recipe
+from training.restyling import Restyling
+from training.retrieval import Encoder, Retrieval, Vectors
+from training.tasks import Answer, Served, Serving
+
+EXAMPLES: Final = (
+    "sad cat",
+    "something to eat at the beach",
+    "vehicle that flies",
+    "red heart",
+    "",
+    "a blue bird on a snow-covered mountain, waiting for the first train of the morning",
+)
+"""Texts of our own, which drive the texts' encoder: an export's goldens."""
+
+
+class Embedding:
+    """A run that learns to bring a data set's drawings and their captions together.
+
+    Args:
+        recipe: names an architecture as `architectures.clip`.
+        dataset: the drawings.
+        held_out: the vendor whose drawings are never learnt from and are tested with; None to learn
+            from all, and to test texts alone.
+        vocabulary_size: tokens of the tokenizer at most.
+        max_length: tokens of a text at most.
+        num_captions: that are drawn for each concept.
+        restyling: the fields of `Restyling`.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        dataset: CaptionedDataset,
+        *,
+        held_out: str | None = None,
+        vocabulary_size: int = 4000,
+        max_length: int = 32,
+        num_captions: int = 24,
+        restyling: Mapping[str, Any] | None = None,
+    ) -> None:
+        if held_out is not None and held_out not in dataset.vendors:
+            raise DatasetError(
+                f"held_out must be one of {', '.join(dataset.vendors)}; got {held_out!r}"
+            )
+        self.recipe = recipe
+        self.dataset = dataset
+        self.held_out = held_out
+        self.vendors = tuple(vendor for vendor in dataset.vendors if vendor != held_out)
+        self.pieces = BytePairs.learn(dataset.texts(), vocabulary_size, max_length)
+        self.captions = Captions.draw(
+            dataset.concepts, self.pieces, count=num_captions, seed=recipe.seed
+        )
+        tested = held_out or self.vendors[0]
+        seen = _drawings(dataset, self.vendors, _drawn_by_any(dataset, self.vendors))
+        unseen = _drawings(dataset, (tested,), dataset.test)
+        self.retrieval = Retrieval(dataset, tested, self.pieces)
+        self.train, self.validation = pipeline.training_and_validation(seen, unseen, recipe)
+        self.augmentation = Augmentation(**recipe.group("augmentation"))  # type: ignore[arg-type] # checked when overridden
+        self.restyling = Restyling(**(restyling or {}))
+
+    @property
+    def steps(self) -> int:
+        """Batches of one epoch."""
+        return pipeline.steps_of(self.train, self.recipe.batch_size)
+
+    def build(self) -> keras.Model:
+        """The recipe's architecture for the data set's drawings, with a prototype a concept."""
+        build = catalogue.get("architecture", self.recipe.architecture)
+        return build(
+            self.dataset.image_shape,
+            len(self.pieces),
+            max_length=self.pieces.max_length,
+            num_prototypes=len(self.dataset.concepts),
+            **self.recipe.arguments,
+        )
+
+    def training_batches(self, epoch: pipeline.Epoch) -> tf.data.Dataset:
+        """Batches of B concepts, drawn by V vendors: (inputs, positives).
+
+        The inputs are `images` float32 (B·V, H, W, 3), changed at random, and `tokens` int32
+        (2·B, T), names before captions; the positives are float32 (B·V, 2·B + K).
+        """
+        return pipeline.training_batches(
+            self.train,
+            self._augmented,
+            batch_size=self.recipe.batch_size,
+            seed=self.recipe.seed,
+            epoch=epoch,
+        )
+
+    def validation_batches(self) -> tf.data.Dataset:
+        """The same of the validation's drawings, not changed, with their first captions."""
+        return pipeline.evaluation_batches(self.validation, self._plain)
+
+    def loss(self) -> keras.losses.Loss:
+        """The contrastive loss with several positives."""
+        return Contrastive()
+
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """`recall_at_1`, 0–1, of drawings among a batch's texts and all prototypes."""
+        return [RetrievalRecall(1)]
+
+    def evaluate(self, model: keras.Model, folder: Path) -> dict[str, float]:
+        """R@1, R@5 and R@10 of retrieval, as `training.retrieval` describes it.
+
+        The five drawings nearest to each name are written to `retrieved.tsv`.
+        """
+        encoders = (
+            _encoder(model.get_layer("image_encoder")),
+            _encoder(model.get_layer("text_encoder")),
+        )
+        lines = ("\t".join(row) + "\n" for row in self.retrieval.nearest(*encoders))
+        (folder / "retrieved.tsv").write_text("".join(lines), encoding="utf-8")
+        return self.retrieval.measure(*encoders, unseen=self.held_out is not None)
+
+    def remeasure(self, answers: Mapping[str, Answer]) -> dict[str, float]:
+        """The same by an export's `embed_image` and `embed_text`."""
+        return self.retrieval.measure(
+            lambda images: answers["embed_image"](images=images)["embeddings"],
+            lambda tokens: answers["embed_text"](tokens=tokens)["embeddings"],
+            unseen=self.held_out is not None,
+        )
+
+    def serving(self, model: keras.Model) -> Serving:
+        """Two signatures: `embed_image` of pixels, and `embed_text` of the tokenizer's tokens."""
+        height, width, channels = self.dataset.image_shape
+        image = ImageInput.model_validate(
+            {
+                "height": height,
+                "width": width,
+                "channels": channels,
+                "fit": self.recipe.fit,
+                "resample": self.recipe.resample,
+                "padding": 255,  # white, as the drawings' ground
+            }
+        )
+        pictures, texts = model.get_layer("image_encoder"), model.get_layer("text_encoder")
+        made, said = goldens.made(height, width, channels), self.pieces.encode(EXAMPLES)
+        width_of = texts.output_shape[-1]
+        return Serving(
+            signatures={
+                "embed_text": Served(
+                    signatures.embed_text(texts),
+                    signatures.embed_text_promise(width_of),
+                    {"tokens": said},
+                ),
+                "embed_image": Served(
+                    signatures.embed_image(pictures, image),
+                    signatures.embed_image_promise(image, width_of),
+                    {"images": made},
+                ),
+            },
+            image=image,
+            tokenizer=self.pieces.json,
+        )
+
+    def _augmented(self, images: tf.Tensor, concepts: tf.Tensor, seed: tf.Tensor) -> Any:
+        seeds = tf.unstack(tf.random.split(seed, 3))
+        inputs, positives = self._said(images, concepts, self._chosen(concepts, seeds[0]))
+        pixels = inputs["images"]
+        if self.augmentation.active:  # which takes bright ink on black
+            pixels = 255.0 - self.augmentation(255.0 - pixels, seeds[1])
+        return {**inputs, "images": self.restyling(pixels, seeds[2])}, positives
+
+    def _plain(self, images: tf.Tensor, concepts: tf.Tensor) -> Any:
+        return self._said(images, concepts, tf.zeros_like(concepts))
+
+    def _chosen(self, concepts: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        most = self.captions.tokens.shape[1]
+        shape = tf.shape(concepts)
+        return tf.random.stateless_uniform(shape, seed, 0, most, concepts.dtype)
+
+    def _said(self, images: tf.Tensor, concepts: tf.Tensor, chosen: tf.Tensor) -> Any:
+        """Drawings (B, V, H, W, 3) of concepts (B,) with their chosen captions (B,): a batch."""
+        said, vendors = self.captions, images.shape[1]
+        where = tf.stack([concepts, chosen], axis=1)
+        captions = tf.gather_nd(tf.constant(said.tokens), where)  # (B, T)
+        tokens = tf.concat([tf.gather(tf.constant(said.names), concepts), captions], axis=0)
+        longest = tf.reduce_max(tf.reduce_sum(tf.cast(tokens != 0, tf.int32), axis=1))
+        rows = tf.repeat(concepts, vendors)  # (B·V,)
+        terms = tf.gather_nd(tf.constant(said.terms), where)  # (B, 4)
+        holds = tf.gather(tf.constant(said.holds), rows)  # (B·V, terms)
+        true = tf.reduce_all(tf.gather(holds, terms, axis=1), axis=2)  # (B·V, B)
+        same = rows[:, None] == concepts[None]  # (B·V, B)
+        prototypes = tf.one_hot(rows, len(self.dataset.concepts))  # (B·V, K)
+        texts = tf.cast(tf.concat([same, true], axis=1), tf.float32)
+        pixels = tf.reshape(tf.cast(images, tf.float32), [-1, *self.dataset.image_shape])
+        inputs = {"images": pixels, "tokens": tokens[:, :longest]}
+        return inputs, tf.concat([texts, prototypes], axis=1)
+
+
+def _encoder(model: keras.Model) -> Encoder:
+    """What a model makes of arrays of any number of rows."""
+
+    def encode(rows: NDArray[Any]) -> Vectors:
+        floats = rows.dtype == np.uint8  # pixels; tokens stay integers
+
+        def prepare(batch: tf.Tensor) -> tuple[tf.Tensor]:
+            return (tf.cast(batch, tf.float32) if floats else batch,)
+
+        vectors: Vectors = model.predict(pipeline.evaluation_batches((rows,), prepare), verbose=0)
+        return vectors
+
+    return encode
+
+
+def _drawn_by_any(dataset: CaptionedDataset, vendors: tuple[str, ...]) -> NDArray[np.int64]:
+    return np.flatnonzero(np.any([dataset.drawn[vendor] for vendor in vendors], axis=0))
+
+
+def _drawings(
+    dataset: CaptionedDataset, vendors: tuple[str, ...], concepts: NDArray[np.int64]
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Drawings uint8 (N, V, H, W, 3), and which concepts (N,) they show.
+
+    For a vendor who did not draw a concept stands the drawing of the first who did.
+    """
+    drawn = np.stack([dataset.drawn[vendor][concepts] for vendor in vendors], axis=1)  # (N, V)
+    images = np.stack([dataset.images[vendor][concepts] for vendor in vendors], axis=1)
+    first = images[np.arange(len(concepts)), drawn.argmax(axis=1)][:, np.newaxis]
+    return np.where(drawn[:, :, None, None, None], images, first), concepts
+
+
+TASK: Final = Embedding
