@@ -25,6 +25,9 @@ BATCH_ROWS: Final = Histogram(
 QUEUED_ROWS: Final = Gauge(
     "lutrin_queued_rows", "Rows that wait for a model.", ["model", "version"]
 )
+IN_FLIGHT: Final = Gauge(
+    "lutrin_requests_in_flight", "Requests that a model is answering.", ["model", "version"]
+)
 MODEL_READY: Final = Gauge(
     "lutrin_model_ready", "1 when the model reproduced its goldens, else 0.", ["model", "version"]
 )
@@ -63,7 +66,7 @@ SHADOW_CALLS: Final = Counter(
 
 def forget(model: str, version: str) -> None:
     """Drop the series of a version that is no longer served, and what they keep alive."""
-    for family in (BATCH_ROWS, QUEUED_ROWS, MODEL_READY, GOLDEN_ERROR):
+    for family in (BATCH_ROWS, QUEUED_ROWS, IN_FLIGHT, MODEL_READY, GOLDEN_ERROR):
         with contextlib.suppress(KeyError):
             family.remove(model, version)
     SPLIT_CALLS.remove_by_labels({"model": model, "version": version})

@@ -212,6 +212,7 @@ class Model:
         where = "the event loop" if on_loop else "a thread of their own"
         self.state, self.reason = "ready", f"{loaded.reason}; batches run on {where}"
         metrics.QUEUED_ROWS.labels(*self._labels).set_function(lambda: self.queued)
+        metrics.IN_FLIGHT.labels(*self._labels).set_function(lambda: self._leases)
         if loaded.golden_error is not None:
             metrics.GOLDEN_ERROR.labels(*self._labels).set(loaded.golden_error)
         logger.info(

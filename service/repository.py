@@ -14,7 +14,7 @@ from typing import Final
 
 from service import memory, metrics, models_file, store
 from service.budget import Budget
-from service.errors import InvalidExport, InvalidPlan, ModelNotFound, NotReady
+from service.errors import Conflict, InvalidPlan, ModelNotFound, NotReady
 from service.model import Model
 from service.plan import Plans
 from service.settings import Settings
@@ -119,10 +119,11 @@ class Repository:
                 if self._is_eager(shelf):
                     await self._settle(shelf)
 
-    async def refresh(self) -> bool:
+    async def refresh(self, *, at_once: bool = False) -> bool:
         """Follow what changed in the folder and in models.yaml.
 
-        Returns whether a part of the folder is still being written, to be looked at again.
+        Returns whether a part of the folder is still being written, to be looked at again; nothing
+        is taken to be where somebody says `at_once`.
 
         Raises:
             InvalidExport: the folder of models is not there; everything stays as it is.
@@ -137,7 +138,7 @@ class Repository:
                 for exports in found.values()
                 for export in exports
                 # A share whose clock is ahead must not keep its exports out for as long.
-                if export not in known and abs(now - export.changed_at) < _AT_REST_S
+                if export not in known and abs(now - export.changed_at) < _AT_REST_S and not at_once
             }
             for shelf in self._take_in(_without(found, young, known)):
                 await self._settle(shelf)
@@ -148,9 +149,9 @@ class Repository:
 
         Raises:
             ModelNotFound: the folder has no such model.
-            InvalidExport: none of its versions can be loaded; says why.
+            Conflict: none of its versions can be loaded; says why.
         """
-        await self.refresh()
+        await self.refresh(at_once=True)
         shelf = self.shelf(name)
         async with self._changing:
             shelf.is_closed = False
@@ -159,7 +160,7 @@ class Repository:
                     model.queue()
             await self._settle(shelf)
         if (model := shelf.pick()).state != "ready":
-            raise InvalidExport(f"'{name}' cannot be loaded: {model.reason}")
+            raise Conflict(f"'{name}' cannot be loaded: {model.reason}")
 
     async def unload(self, name: str) -> None:
         """Unload every version of a model, after its last request, until it is loaded by hand.
@@ -185,7 +186,7 @@ class Repository:
             ModelNotFound: no model has this name.
             VersionNotFound: a label is to stand for a version that is not in the folder.
             InvalidPlan: the changed plan does not hold together.
-            InvalidExport: a labelled version cannot be loaded.
+            Conflict: a labelled version cannot be loaded.
         """
         async with self._changing:
             shelf = self.shelf(name)
@@ -194,7 +195,7 @@ class Repository:
                 for label, version in labels.items() - shelf.plan.labels.items():
                     model = await self._try(shelf, shelf.export(version))
                     if not answers(model):
-                        raise InvalidExport(
+                        raise Conflict(
                             f"the label '{label}' stays where it is: version {version} of "
                             f"'{name}' cannot be loaded: {model.reason}"
                         )

@@ -5,8 +5,6 @@ What is changed here holds until the process ends or models.yaml says something 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Final, cast
 
 import orjson
@@ -15,45 +13,55 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.engine import Engine
-from service.errors import Conflict, InvalidExport, InvalidInput, InvalidPlan
+from service.errors import InvalidInput, InvalidPlan
+from service.plan import LABEL
 from service.protocols._body import read_object
+from service.protocols._document import name_in_path
 from service.protocols._envelope import JSONReply
+from service.protocols._openai_document import errors
 from service.protocols._openai_error import OpenAIErrorRoute
-from service.protocols._operation import described
-from service.protocols._permission import require_admin
+from service.protocols._operation import OperationReply, described
+from service.protocols._permission import NEEDS_ADMIN, require_admin
 from service.repository import Repository
 from service.settings import Settings
 
 _PATH: Final = "/v1/admin/models/{name}"
-_REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
-    400: {"description": "The change cannot be read, or does not hold together"},
-    401: {"description": "The token is missing or wrong"},
-    403: {"description": "ADMIN is off"},
-    404: {"description": "No such model or version"},
-    409: {"description": "A version cannot be loaded; everything stays as it was"},
-}
 
 
 def _takes(value: dict[str, Any] | None = None, **example: object) -> dict[str, Any]:
     """The document of a route: the model in its path and, if any, a body of values by label."""
-    name = {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}
-    document: dict[str, Any] = {"parameters": [{**name, "description": "The model's name"}]}
+    document: dict[str, Any] = {"parameters": [name_in_path()]}
     if value is not None:
-        schema = {"type": "object", "additionalProperties": value, "example": example}
-        content = {"application/json": {"schema": schema}}
+        schema = {
+            "type": "object",
+            "propertyNames": {"pattern": LABEL},
+            "additionalProperties": value,
+            "minProperties": 1,
+        }
+        content = {"application/json": {"schema": schema, "example": example}}
         document["requestBody"] = {"required": True, "content": content}
     return document
 
 
+_VERSION: Final = {"type": ["integer", "null"], "minimum": 1}
+_SHARE: Final = {
+    "oneOf": [
+        {"type": "string", "pattern": r"^(100|[0-9]{1,2}(\.[0-9]+)?)%$"},
+        {"type": "number", "minimum": 0, "exclusiveMaximum": 1},
+        {"type": "null"},
+    ]
+}
+
 router: Final = APIRouter(
-    route_class=OpenAIErrorRoute, tags=["Administration"], responses=_REFUSALS
+    route_class=OpenAIErrorRoute, tags=["Administration"], dependencies=[NEEDS_ADMIN]
 )
 
 
 @router.get(
     _PATH,
     summary="A model's plan and how it goes",
-    response_model=dict[str, Any],
+    response_model=OperationReply,
+    responses=errors(401, 403, 404),
     openapi_extra=_takes(),
 )
 async def model(request: Request) -> Response:
@@ -62,20 +70,24 @@ async def model(request: Request) -> Response:
 
 
 @router.post(
-    f"{_PATH}/load", summary="Load a model", response_model=dict[str, Any], openapi_extra=_takes()
+    f"{_PATH}/load",
+    summary="Load a model",
+    response_model=OperationReply,
+    responses=errors(400, 401, 403, 404, 409, 503),
+    openapi_extra=_takes(),
 )
 async def load(request: Request) -> Response:
     """Load a model, or what is new of it, and try again what failed; 200 once it is proven."""
     repository = _repository(request)
-    with _as_the_callers():
-        await repository.load(_name(request))
+    await repository.load(_name(request))
     return _said(repository, request)
 
 
 @router.post(
     f"{_PATH}/unload",
     summary="Unload a model",
-    response_model=dict[str, Any],
+    response_model=OperationReply,
+    responses=errors(401, 403, 404),
     openapi_extra=_takes(),
 )
 async def unload(request: Request) -> Response:
@@ -88,8 +100,9 @@ async def unload(request: Request) -> Response:
 @router.put(
     f"{_PATH}/labels",
     summary="Move labels",
-    response_model=dict[str, Any],
-    openapi_extra=_takes({"type": ["integer", "null"]}, stable=2),
+    response_model=OperationReply,
+    responses=errors(400, 401, 403, 404, 409, 413, 415, 504),
+    openapi_extra=_takes(_VERSION, stable=1),
 )
 async def labels(request: Request) -> Response:
     """Let labels stand for other versions: `{"stable": 2}`; null takes a label away.
@@ -103,8 +116,9 @@ async def labels(request: Request) -> Response:
 @router.put(
     f"{_PATH}/traffic",
     summary="Split the traffic",
-    response_model=dict[str, Any],
-    openapi_extra=_takes({"type": ["string", "number", "null"]}, canary="5%"),
+    response_model=OperationReply,
+    responses=errors(400, 401, 403, 404, 409, 413, 415, 504),
+    openapi_extra=_takes(_SHARE, canary="5%"),
 )
 async def traffic(request: Request) -> Response:
     """Give labels their shares of the calls: `{"canary": "5%"}`; null takes a share away.
@@ -116,7 +130,11 @@ async def traffic(request: Request) -> Response:
 
 
 @router.post(
-    f"{_PATH}/rollback", summary="Roll back", response_model=dict[str, Any], openapi_extra=_takes()
+    f"{_PATH}/rollback",
+    summary="Roll back",
+    response_model=OperationReply,
+    responses=errors(400, 401, 403, 404),
+    openapi_extra=_takes(),
 )
 async def rollback(request: Request) -> Response:
     """Take the traffic of every label on trial away: all goes to the rest, from the next call on.
@@ -138,20 +156,11 @@ async def _change(request: Request, field: str) -> Response:
     asked = await read_object(request, cast(Settings, request.app.state.settings))
     if not asked:
         raise InvalidInput("the body names no label; expected an object with one or more")
-    with _as_the_callers():
-        await repository.change(_name(request), **{field: asked})
-    return _said(repository, request)
-
-
-@contextmanager
-def _as_the_callers() -> Iterator[None]:
-    """What elsewhere is the operator's to mend is here the caller's, who is the operator."""
     try:
-        yield
-    except InvalidPlan as error:
+        await repository.change(_name(request), **{field: asked})
+    except InvalidPlan as error:  # elsewhere the operator's to mend, here the caller's, who is it
         raise InvalidInput(error.message) from None
-    except InvalidExport as error:
-        raise Conflict(error.message) from None
+    return _said(repository, request)
 
 
 def _repository(request: Request) -> Repository:

@@ -105,7 +105,7 @@ def test_sigterm_answers_what_is_in_flight_and_refuses_the_rest(tmp_path: Path) 
             )
         )
         asking.start()
-        _wait_for_metric(server, "lutrin_batch_rows_count", 1)
+        _wait_for_metric(server, "lutrin_requests_in_flight", 1)
         server.process.send_signal(signal.SIGTERM)
         deadline = time.monotonic() + 10
         while _accepts(server.url) and time.monotonic() < deadline:

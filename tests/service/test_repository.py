@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from service.errors import InvalidExport, ModelNotFound, NotReady, VersionNotFound
+from service.errors import Conflict, InvalidExport, ModelNotFound, NotReady, VersionNotFound
 from service.manifest import golden_path, manifest_path
 from service.model import Model
 from service.repository import Repository
@@ -187,7 +187,7 @@ def test_an_operator_unloads_and_loads(folder: Path, models_dir: Path) -> None:
         golden.write_bytes(b"")
         shutil.rmtree(folder / "shade" / "1")
         await settle(repository)
-        with pytest.raises(InvalidExport, match=r"'shade' cannot be loaded: golden\.npz"):
+        with pytest.raises(Conflict, match=r"'shade' cannot be loaded: golden\.npz"):
             await repository.load("shade")
         golden.write_bytes(kept)
         await settle(repository)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from service.errors import InvalidExport, InvalidPlan, LabelNotFound, NotReady, VersionNotFound
+from service.errors import Conflict, InvalidPlan, LabelNotFound, NotReady, VersionNotFound
 from service.manifest import golden_path
 from service.model import Model
 from service.repository import Repository
@@ -191,7 +191,7 @@ def test_a_change_that_cannot_be_made_changes_nothing(folder: Path) -> None:
     plan(folder, labels={"stable": 1})
 
     async def use(repository: Repository) -> None:
-        with pytest.raises(InvalidExport, match=r"'stable' stays .* version 2 .* golden.npz"):
+        with pytest.raises(Conflict, match=r"'stable' stays .* version 2 .* golden.npz"):
             await repository.change("shade", labels={"stable": 2})
         with pytest.raises(VersionNotFound, match="has no version 9; it has: 1, 2, 3"):
             await repository.change("shade", labels={"stable": 9})

@@ -13,7 +13,6 @@ from service.errors import (
     CapacityError,
     Forbidden,
     InputTooLarge,
-    InvalidExport,
     LabelNotFound,
     ModelError,
     ModelNotFound,
@@ -44,7 +43,6 @@ class OpenInferenceRoute(EnvelopeRoute):
         InputTooLarge: 413,
         CapacityError: 503,
         ModelError: 500,
-        InvalidExport: 400,
     }
 
     @classmethod
