@@ -58,7 +58,10 @@ def percent(share: float) -> str:
     return f"{100 * share:.10g}%"
 
 
-Label = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_]{1,64}$")]
+LABEL: Final = "^[a-zA-Z0-9_]{1,64}$"
+"""What a version's label is made of."""
+
+Label = Annotated[str, Field(pattern=LABEL)]
 Version = Annotated[PositiveInt, BeforeValidator(_whole)]
 Share = Annotated[float, BeforeValidator(_share), PlainSerializer(percent)]
 

@@ -2,10 +2,61 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
-from service.model import Model
+from pydantic import BaseModel, ConfigDict
+
+from service.manifest import ImageInput, Signature, Task
+from service.model import Model, State
 from service.shelf import Shelf
+
+
+class VersionState(BaseModel):
+    """One version, and why it is in its state."""
+
+    version: int
+    state: State
+    reason: str
+
+
+class ModelDescription(BaseModel):
+    """One model: OpenAI's four keys, and what `describe` says beside them.
+
+    What only a loaded model tells is null until it is.
+    """
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    id: str
+    object: Literal["model"]
+    created: int
+    """When it became ready, in seconds since 1970; 0 where it is not."""
+    owned_by: str
+    version: int
+    """The version that answers."""
+    state: State
+    reason: str
+    versions: list[VersionState]
+    labels_of_versions: dict[str, int]
+    """The version that each label stands for."""
+    description: str | None
+    tasks: list[Task] | None
+    labels: int | None
+    """How many classes it tells apart."""
+    input: ImageInput | None
+    signatures: dict[str, Signature] | None
+    runtime: str | None
+    device: str | None
+    precision: str | None
+    golden_error: float | None
+    """The largest absolute difference from its goldens; null too where it has none."""
+
+
+class ModelList(BaseModel):
+    """Every model."""
+
+    object: Literal["list"]
+    data: list[ModelDescription]
 
 
 def describe(shelf: Shelf) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from starlette.types import Receive, Scope, Send
 
 from service import metrics
 from service.errors import ServiceError
+from service.protocols._document import with_headers
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ class EnvelopeRoute(APIRoute):
         return next(cls.statuses[kind] for kind in type(error).__mro__ if kind in cls.statuses)
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        options["responses"] = with_headers(options.get("responses"))
         super().__init__(path, endpoint, **options)
         self._seconds = metrics.REQUEST_SECONDS.labels(path)
         self._counts: dict[int, Any] = {}
@@ -79,6 +81,8 @@ class EnvelopeRoute(APIRoute):
             logger.exception("%s failed", self.path, extra={"request_id": request_id})
             response = self.refuse(ServiceError(UNEXPECTED), request_id)
         response.raw_headers.append((b"x-request-id", request_id.encode()))
+        if response.status_code in (429, 503):
+            response.raw_headers.append((b"retry-after", b"1"))
         await response(scope, receive, send)
         self._seconds.observe(time.perf_counter() - started)
         self._count(response.status_code)
@@ -88,9 +92,7 @@ class EnvelopeRoute(APIRoute):
         """The response that speaks an error."""
         status = cls.status(error)
         reply = JSONReply(cls.body(error, status, request_id), status)
-        if status in (429, 503):
-            reply.raw_headers.append((b"retry-after", b"1"))
-        elif status == 401:
+        if status == 401:
             reply.raw_headers.append((b"www-authenticate", b"Bearer"))
         return reply
 

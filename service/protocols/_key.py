@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 from starlette.types import Scope
 
 from service.protocols._envelope import header
+
+REQUEST_KEY: Final[dict[str, Any]] = {
+    "name": "X-Request-Key",
+    "in": "header",
+    "description": "Who asks: where traffic is split, one version answers a key",
+    "schema": {"type": "string"},
+}
+"""The header in the OpenAPI document."""
 
 
 def request_key(scope: Scope) -> str | None:

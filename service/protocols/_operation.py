@@ -4,10 +4,69 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from pydantic import BaseModel, ConfigDict
+
 from service.plan import percent
+from service.protocols._description import VersionState
 from service.shelf import Shelf
 from service.traffic import Traffic
 from service.trial import Trial
+
+
+class TrafficReply(BaseModel):
+    """Shares and calls by label since the plan last changed."""
+
+    shares: dict[str, str]
+    calls: dict[str, int]
+
+
+class WindowReply(BaseModel):
+    """The last calls of one side of a trial."""
+
+    calls: int
+    failures: int
+    mean_ms: float
+
+
+class TrialReply(BaseModel):
+    """A label on trial beside the rest."""
+
+    label: WindowReply
+    rest: WindowReply
+
+
+class ShadowReply(BaseModel):
+    """What became of the calls that a shadow was asked too."""
+
+    label: str
+    compared: int
+    different: int
+    failed: int
+    dropped: int
+    largest_difference: float | None
+
+
+class OperationReply(BaseModel):
+    """How one model is operated."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    model: str
+    plan: dict[str, Any]
+    """The plan in force, in the words of models.yaml."""
+    changed_by_hand: bool
+    holds: str
+    """For how long the plan holds."""
+    unloaded_by_hand: bool
+    labels: dict[str, int]
+    """The version that each label stands for."""
+    versions: list[VersionState]
+    traffic: TrafficReply
+    trials: dict[str, TrialReply]
+    rollbacks: dict[str, str]
+    """The labels whose traffic was taken away, and why."""
+    shadow: ShadowReply | None
+
 
 _HOLDS: Final = "until the process ends or models.yaml changes for this model"
 

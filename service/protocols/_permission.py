@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
+from fastapi import Security
+from fastapi.security import HTTPBearer
 from starlette.types import Scope
 
 from service import security
 from service.protocols._envelope import header
 from service.settings import Settings
+
+NEEDS_ADMIN: Final[Any] = Security(
+    HTTPBearer(
+        scheme_name="ADMIN_TOKEN",
+        description="The service's ADMIN_TOKEN, where it runs with `ADMIN=true`.",
+        auto_error=False,
+    )
+)
+"""Says in the OpenAPI document that a route takes the token; what asks for it is below."""
 
 
 def require_admin(scope: Scope, settings: Settings) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import AsyncGenerator
 from functools import lru_cache
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, ValidationError
@@ -33,12 +33,21 @@ def _no_bool(value: object) -> object:
 
 
 _NO_BOOL: Final = BeforeValidator(_no_bool)
+_FILES: Final[dict[str, Any]] = {
+    "minItems": 1,
+    "items": {"type": "string", "contentEncoding": "base64", "contentMediaType": "image/*"},
+}
 
 
 class ClassifyRequest(BaseModel):
     """Pictures in JSON, and the options that any form takes, there or in the query."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        json_schema_extra={"required": ["images"], "not": {"required": ["version", "label"]}},
+    )
 
     model: str | None = None
     """The model's name; may be left out when exactly one model can classify."""
@@ -48,9 +57,9 @@ class ClassifyRequest(BaseModel):
     """A label of models.yaml, such as stable, in place of a version."""
     key: str | None = None
     """Who asks: where traffic is split, one version answers a key. X-Request-Key goes before it."""
-    top_k: Annotated[int, _NO_BOOL] | None = None
+    top_k: Annotated[int, _NO_BOOL, Field(json_schema_extra={"minimum": 1})] | None = None
     """How many classes to return for each picture, the best first; 5 when left out."""
-    images: Annotated[list[str], FailFast()] = []
+    images: Annotated[list[str], FailFast(), Field(json_schema_extra=_FILES)] = []
     """Picture files in base64, or as data URIs (`data:image/png;base64,…`)."""
 
 

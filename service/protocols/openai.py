@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import orjson
 from fastapi import APIRouter
@@ -10,15 +10,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.engine import Engine
-from service.protocols._description import describe
+from service.protocols._description import ModelDescription, ModelList, describe
+from service.protocols._document import name_in_path
 from service.protocols._envelope import JSONReply
+from service.protocols._openai_document import errors
 from service.protocols._openai_error import OpenAIErrorRoute
 
 router: Final = APIRouter(route_class=OpenAIErrorRoute, tags=["OpenAI"])
 
 
-@router.get("/v1/models", summary="List the models", response_model=dict[str, Any])
-@router.get("/openai/v1/models", summary="List the models", response_model=dict[str, Any])
+@router.get("/v1/models", summary="List the models", response_model=ModelList, responses=errors())
+@router.get(
+    "/openai/v1/models",
+    summary="List the models, at OpenAI's base URL",
+    response_model=ModelList,
+    responses=errors(),
+)
 async def models(request: Request) -> Response:
     """Every model in OpenAI's list shape, with what it takes, where it runs and its proof."""
     shelves = cast(Engine, request.app.state.engine).repository.shelves.values()
@@ -26,7 +33,13 @@ async def models(request: Request) -> Response:
     return JSONReply(orjson.dumps({"object": "list", "data": described}))
 
 
-@router.get("/openai/v1/models/{name}", summary="One model", response_model=dict[str, Any])
+@router.get(
+    "/openai/v1/models/{name}",
+    summary="One model",
+    response_model=ModelDescription,
+    responses=errors(404),
+    openapi_extra={"parameters": [name_in_path()]},
+)
 async def model(request: Request) -> Response:
     """One model as the list shows it (bare `/v1/models/{name}` is TensorFlow Serving's status)."""
     shelf = cast(Engine, request.app.state.engine).repository.shelf(request.path_params["name"])

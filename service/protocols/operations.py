@@ -6,26 +6,51 @@ from typing import Any, Final, cast
 
 import orjson
 from fastapi import APIRouter
+from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
+from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
 
 from service.engine import Engine
+from service.protocols._document import Responses
 from service.protocols._envelope import JSONReply
 from service.protocols._openai_error import OpenAIErrorRoute
 from service.version import __version__
 
+
+class Liveness(BaseModel):
+    """That the process lives, and the service's version."""
+
+    live: bool
+    version: str
+
+
+class Readiness(BaseModel):
+    """Whether the service can answer."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    ready: bool
+    missing: dict[str, str]
+    """The required models that are not ready, and why."""
+
+
+_NOT_READY: Final[Responses] = {503: {"model": Readiness, "description": "It cannot answer yet"}}
+
 router: Final = APIRouter(route_class=OpenAIErrorRoute, tags=["Operations"])
 
 
-@router.get("/health/live", summary="Is the process alive?", response_model=dict[str, Any])
+@router.get("/health/live", summary="Is the process alive?", response_model=Liveness)
 @router.get("/livez", include_in_schema=False)
 async def live(request: Request) -> Response:
     """200 as long as the event loop answers; a model that failed does not make it 503."""
     return _json({"live": True, "version": __version__})
 
 
-@router.get("/health/ready", summary="Can it answer?", response_model=dict[str, Any])
+@router.get(
+    "/health/ready", summary="Can it answer?", response_model=Readiness, responses=_NOT_READY
+)
 @router.get("/readyz", include_in_schema=False)
 async def ready(request: Request) -> Response:
     """200 when every required model reproduced its goldens, else 503 with what is missing."""
@@ -33,7 +58,7 @@ async def ready(request: Request) -> Response:
     return _json({"ready": not missing, "missing": missing}, 503 if missing else 200)
 
 
-@router.get("/metrics", summary="Counters for Prometheus")
+@router.get("/metrics", summary="Counters for Prometheus", response_class=PlainTextResponse)
 async def metrics(request: Request) -> Response:
     """The service's counters in Prometheus' text format."""
     return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
