@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client import Counter, Gauge, Histogram
@@ -13,7 +14,7 @@ from service import metrics
 from tests.documents import ROOT, agree, blocks, run
 from tests.server import Server
 
-PAGES: dict[str, dict[str, object]] = {
+PAGES: dict[str, dict[str, Any]] = {
     "protocols": {"GRPC_PORT": 0},
     "operating": {"ADMIN": "true", "ADMIN_TOKEN": "sixteen-or-more-characters"},
 }
