@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service import protocols
 from service.engine import Engine
 from service.errors import ServiceError
+from service.protocols._document import TAGS, operation_id
 from service.protocols._envelope import EnvelopeRoute, request_id_of
 from service.protocols._openai_error import envelope
 from service.settings import Settings
@@ -31,12 +32,27 @@ _MOST_PATHS: Final = 1024
 _LONGEST_PATH: Final = 512
 """Characters of a path that is remembered."""
 
+_PAGE: Final = {
+    "persistAuthorization": True,
+    "tryItOutEnabled": True,
+    "docExpansion": "list",
+    "defaultModelsExpandDepth": 0,
+    "displayRequestDuration": True,
+    "filter": True,
+}
+"""How the documentation page looks: every route in sight, its form open, no list of schemas."""
 _DESCRIPTION: Final = """
 Keras models over HTTP. Send a picture, get its classes:
 
     curl -F image=@digit.png "http://127.0.0.1:8000/v1/classify?model=mnist-lenet5"
 
-`GET /v1/models` lists what is served, `GET /health/ready` says whether it is proven.
+`GET /v1/models` lists what is served, `GET /health/ready` says whether it is proven. The clients
+of TensorFlow Serving, of Triton and KServe, and of OpenAI find their own protocols below, on one
+port and of the same models.
+
+Every answer has the header `x-request-id`, which the service's log has too; every answer of a
+model says in `x-model-version` which version gave it. A wrong verb is refused with 405 and the
+header `Allow`, but for TensorFlow Serving's paths.
 """
 
 
@@ -65,6 +81,9 @@ def create_app(settings: Settings) -> ASGIApp:
         description=_DESCRIPTION,
         lifespan=lifespan,
         root_path=settings.root_path,
+        openapi_tags=TAGS,
+        generate_unique_id_function=operation_id,
+        swagger_ui_parameters=_PAGE,
         redirect_slashes=False,
     )
     app.state.settings = settings

@@ -129,8 +129,8 @@ def label_in_path() -> dict[str, Any]:
 
 def operation_id(route: APIRoute) -> str:
     """A name for those who generate clients: the route's tag and summary."""
-    words = f"{route.tags[0]} {route.summary}".lower()
-    return re.sub(r"[^a-z0-9]+", "_", words).strip("_")
+    words = " ".join([*map(str, route.tags), route.summary or route.name])
+    return re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")
 
 
 def with_headers(responses: Mapping[int | str, Mapping[str, Any]] | None) -> Responses:

@@ -7,6 +7,9 @@ from typing import Annotated, Any, Final, cast
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.datatypes import DATATYPES
+from service.protocols import _example
+from service.protocols._document import OF_A_MODEL, Responses, name_in_path, version_in_path
+from service.protocols._key import REQUEST_KEY
 from service.protocols.open_inference.request import HEADER_LENGTH
 
 
@@ -14,7 +17,7 @@ class _Message(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
 
 
-class ErrorReply(_Message):
+class OpenInferenceError(_Message):
     """What went wrong and how to mend it."""
 
     error: str
@@ -45,6 +48,18 @@ class ModelReady(_Message):
 
     name: str
     ready: bool
+
+
+class NotReady(Ready):
+    """Why it is not."""
+
+    error: str
+
+
+class ModelNotReady(ModelReady):
+    """Why it is not."""
+
+    error: str
 
 
 class TensorMetadata(_Message):
@@ -123,6 +138,56 @@ class Index(_Message):
     """Only those that answer."""
 
 
+class Duration(_Message):
+    """How often, and how long in all."""
+
+    count: int
+    ns: int
+
+
+class Durations(_Message):
+    """Where the time of requests went."""
+
+    success: Duration
+    fail: Duration
+    queue: Duration
+    compute_input: Duration
+    compute_infer: Duration
+    compute_output: Duration
+    cache_hit: Duration
+    cache_miss: Duration
+
+
+class BatchStatistics(_Message):
+    """The runs on so many rows."""
+
+    batch_size: int
+    compute_input: Duration
+    compute_infer: Duration
+    compute_output: Duration
+
+
+class ModelStatistics(_Message):
+    """What one version has done."""
+
+    name: str
+    version: str
+    last_inference: int
+    """Milliseconds since 1970; 0 for none."""
+    inference_count: int
+    """Rows."""
+    execution_count: int
+    """Runs of the model, each on a batch of rows."""
+    inference_stats: Durations
+    batch_stats: list[BatchStatistics]
+
+
+class Statistics(_Message):
+    """What models have done."""
+
+    model_stats: list[ModelStatistics]
+
+
 class IndexEntry(_Message):
     """One version of one model."""
 
@@ -143,39 +208,68 @@ _REASONS: Final = {
     401: "The ADMIN_TOKEN is missing or wrong",
     403: "Changes over the network are off",
     404: "No such model or version",
+    409: "A version cannot be loaded; everything stays as it was",
     413: "A limit of the service was passed",
+    500: "Something went wrong in the service",
     503: "The model is not ready, its queue is full, or its answer did not come in time",
 }
-_PATH: Final = {
-    "model": {"type": "string", "description": "The model's name"},
-    "version": {
-        "type": "integer",
-        "minimum": 1,
-        "maximum": 2**63 - 1,
-        "description": "The model's version",
+_PATH: Final = {"model": name_in_path("model"), "version": version_in_path()}
+_DIGIT: Final = {
+    "name": "images",
+    "shape": [1, _example.SIZE, _example.SIZE, 1],
+    "datatype": "UINT8",
+    "data": [pixel for row in _example.PIXELS for pixel in row],
+}
+_EXAMPLES: Final = {
+    "digit": {
+        "summary": "A picture of 28 × 28 pixels of one channel, 0–255",
+        "value": {
+            "id": "a seven",
+            "inputs": [_DIGIT],
+        },
+    },
+    "classes": {
+        "summary": "The same picture, its best three classes by name",
+        "value": {
+            "inputs": [_DIGIT],
+            "outputs": [{"name": "probabilities", "parameters": {"classification": 3}}],
+        },
     },
 }
 _BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The errors that a route may answer with."""
-    return {status: {"model": ErrorReply, "description": _REASONS[status]} for status in statuses}
+    """The errors that a route may answer with; 500 is one of any."""
+    return {
+        status: {"model": OpenInferenceError, "description": _REASONS[status]}
+        for status in sorted({*statuses, 500})
+    }
+
+
+NOT_READY: Final[Responses] = {503: {"model": NotReady, "description": "It cannot answer yet"}}
+MODEL_NOT_READY: Final[Responses] = {
+    503: {"model": ModelNotReady, "description": "It does not answer"}
+}
 
 
 def answers() -> dict[int | str, dict[str, Any]]:
     """What an inference may answer with, beside its JSON."""
-    said = {"description": "The outputs", "content": {"application/octet-stream": _BINARY}}
+    length = {
+        "description": "Bytes of JSON before the binary tensors, where there are any",
+        "schema": {"type": "integer", "minimum": 1},
+    }
+    said = {
+        "description": "The outputs",
+        "content": {"application/octet-stream": _BINARY},
+        "headers": OF_A_MODEL["headers"] | {HEADER_LENGTH.lower(): length},
+    }
     return {200: said, **errors(400, 404, 413, 503)}
 
 
 def path(*names: str) -> dict[str, Any]:
     """The parameters in a route's path."""
-    return {
-        "parameters": [
-            {"name": name, "in": "path", "required": True, "schema": _PATH[name]} for name in names
-        ]
-    }
+    return {"parameters": [_PATH[name] for name in names]}
 
 
 def inference(*names: str) -> dict[str, Any]:
@@ -187,11 +281,11 @@ def inference(*names: str) -> dict[str, Any]:
         "description": "Bytes of JSON before the binary tensors; 0: the body is one raw tensor",
     }
     content = {
-        "application/json": {"schema": _schema(Inference)},
+        "application/json": {"schema": _schema(Inference), "examples": _EXAMPLES},
         "application/octet-stream": _BINARY,
     }
     return {
-        "parameters": [*path(*names)["parameters"], header],
+        "parameters": [*path(*names)["parameters"], header, REQUEST_KEY],
         "requestBody": {"required": True, "content": content},
     }
 

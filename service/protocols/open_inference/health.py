@@ -38,7 +38,7 @@ async def live(request: Request) -> Response:
     "/v2/health/ready",
     summary="Is every model ready?",
     response_model=document.Ready,
-    responses=document.errors(503),
+    responses=document.NOT_READY,
 )
 async def ready(request: Request) -> Response:
     """200 when every required model is proven, else 503 and why it is not."""
@@ -53,14 +53,14 @@ async def ready(request: Request) -> Response:
     "/v2/models/{model}/ready",
     summary="Is the model ready?",
     response_model=document.ModelReady,
-    responses=document.errors(404, 503),
+    responses=document.MODEL_NOT_READY | document.errors(404),
     openapi_extra=document.path("model"),
 )
 @router.get(
     "/v2/models/{model}/versions/{version}/ready",
     summary="Is this version ready?",
     response_model=document.ModelReady,
-    responses=document.errors(400, 404, 503),
+    responses=document.MODEL_NOT_READY | document.errors(400, 404),
     openapi_extra=document.path("model", "version"),
 )
 async def model_ready(request: Request) -> Response:

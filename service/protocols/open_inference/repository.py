@@ -14,7 +14,7 @@ from service.errors import InvalidInput
 from service.open_inference import models
 from service.protocols._body import read_object
 from service.protocols._envelope import JSONReply
-from service.protocols._permission import require_admin
+from service.protocols._permission import NEEDS_ADMIN, require_admin
 from service.protocols.open_inference import document
 from service.protocols.open_inference.route import TAG, OpenInferenceRoute
 from service.settings import Settings
@@ -26,7 +26,7 @@ router: Final = APIRouter(route_class=OpenInferenceRoute, tags=[TAG])
     "/v2/repository/index",
     summary="List every version of every model",
     response_model=list[document.IndexEntry],
-    responses=document.errors(400),
+    responses=document.errors(400, 413, 503),
     openapi_extra=document.body(document.Index),
 )
 async def index(request: Request) -> Response:
@@ -44,7 +44,8 @@ async def index(request: Request) -> Response:
     "/v2/repository/models/{model}/load",
     summary="Load a model",
     response_model=dict[str, Any],
-    responses=document.errors(400, 401, 403, 404),
+    responses=document.errors(400, 401, 403, 404, 409, 413, 503),
+    dependencies=[NEEDS_ADMIN],
     openapi_extra=document.body(document.Change, "model"),
 )
 async def load(request: Request) -> Response:
@@ -63,7 +64,8 @@ async def load(request: Request) -> Response:
     "/v2/repository/models/{model}/unload",
     summary="Unload a model",
     response_model=dict[str, Any],
-    responses=document.errors(400, 401, 403, 404),
+    responses=document.errors(400, 401, 403, 404, 409, 413, 503),
+    dependencies=[NEEDS_ADMIN],
     openapi_extra=document.body(document.Change, "model"),
 )
 async def unload(request: Request) -> Response:

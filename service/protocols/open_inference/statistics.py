@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import orjson
 from fastapi import APIRouter
@@ -20,7 +20,12 @@ from service.protocols.open_inference.route import TAG, OpenInferenceRoute, vers
 router: Final = APIRouter(route_class=OpenInferenceRoute, tags=[TAG])
 
 
-@router.get("/v2/models/stats", summary="What every model has done", response_model=dict[str, Any])
+@router.get(
+    "/v2/models/stats",
+    summary="What every model has done",
+    response_model=document.Statistics,
+    responses=document.errors(),
+)
 async def every(request: Request) -> Response:
     """The statistics of every version that is loaded."""
     return _reply(cast(Engine, request.app.state.engine).models)
@@ -29,14 +34,14 @@ async def every(request: Request) -> Response:
 @router.get(
     "/v2/models/{model}/stats",
     summary="What a model has done",
-    response_model=dict[str, Any],
+    response_model=document.Statistics,
     responses=document.errors(404),
     openapi_extra=document.path("model"),
 )
 @router.get(
     "/v2/models/{model}/versions/{version}/stats",
     summary="What this version has done",
-    response_model=dict[str, Any],
+    response_model=document.Statistics,
     responses=document.errors(400, 404),
     openapi_extra=document.path("model", "version"),
 )

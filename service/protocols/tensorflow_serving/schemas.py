@@ -7,6 +7,13 @@ from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.protocols import _example
+from service.protocols._document import OF_A_MODEL
+from service.protocols._key import REQUEST_KEY
+
+_ROWS: Final = [[[pixel] for pixel in row] for row in _example.PIXELS]
+"""The picture of the examples, (28, 28, 1)."""
+
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 
@@ -14,7 +21,7 @@ class _Message(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
 
 
-class ErrorReply(_Message):
+class TensorFlowServingError(_Message):
     """What went wrong."""
 
     error: str
@@ -25,11 +32,24 @@ class Prediction(_Message):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [
-                {"instances": [1.0, 2.0, 5.0]},
-                {"signature_name": "serving_default", "inputs": {"x": [[1.0], [2.0]]}},
-                {"instances": [{"b64": "aW1hZ2UgYnl0ZXM="}]},
-            ],
+            "examples": {
+                "digit": {
+                    "summary": "A row of 28 × 28 pixels of one channel, 0–255",
+                    "value": {"instances": [_ROWS]},
+                },
+                "rows": {
+                    "summary": "Rows of numbers",
+                    "value": {"instances": [1.0, 2.0, 5.0]},
+                },
+                "columns": {
+                    "summary": "Columns, by the input's name, and the signature's",
+                    "value": {"signature_name": "serving_default", "inputs": {"x": [[1], [2]]}},
+                },
+                "bytes": {
+                    "summary": "Bytes, for an input of strings",
+                    "value": {"instances": [{"b64": "aW1hZ2UgYnl0ZXM="}]},
+                },
+            },
             "oneOf": [{"required": ["instances"]}, {"required": ["inputs"]}],
         }
     )
@@ -56,13 +76,20 @@ class Examples(_Message):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [
-                {
-                    "signature_name": "classify_x_to_y",
-                    "context": {"country": "CH"},
-                    "examples": [{"x": [1.0]}, {"x": [2.0], "word": "two"}],
-                }
-            ]
+            "examples": {
+                "digit": {
+                    "summary": "A picture's file, for our own classifiers",
+                    "value": {"examples": [{"image": {"b64": _example.FILE}}]},
+                },
+                "features": {
+                    "summary": "Features, for a signature that takes tf.Examples",
+                    "value": {
+                        "signature_name": "classify_x_to_y",
+                        "context": {"country": "CH"},
+                        "examples": [{"x": [1.0]}, {"x": [2.0], "word": "two"}],
+                    },
+                },
+            }
         }
     )
 
@@ -74,13 +101,13 @@ class Examples(_Message):
     """Each feature is a number, bool, string, {"b64": …}, or a list of one kind of these."""
 
 
-class ClassifyReply(_Message):
+class ClassificationReply(_Message):
     """The classes of each example, as pairs of a label and a score."""
 
     results: list[list[tuple[str, float]]]
 
 
-class RegressReply(_Message):
+class RegressionReply(_Message):
     """The value of each example."""
 
     results: list[float]
@@ -120,13 +147,15 @@ class Operation(NamedTuple):
     reply: type[BaseModel]
     statuses: tuple[int, ...]
     request: type[BaseModel] | None = None
+    names_version: bool = True
+    """Whether one version gives the answer, and its headers say which."""
 
 
 _RUN_STATUSES: Final = (400, 404, 413, 500, 503, 504)
 PREDICT: Final = Operation(PredictionReply, (*_RUN_STATUSES, 501), Prediction)
-CLASSIFY: Final = Operation(ClassifyReply, _RUN_STATUSES, Examples)
-REGRESS: Final = Operation(RegressReply, _RUN_STATUSES, Examples)
-STATUS: Final = Operation(StatusReply, (400, 404))
+CLASSIFY: Final = Operation(ClassificationReply, _RUN_STATUSES, Examples)
+REGRESS: Final = Operation(RegressionReply, _RUN_STATUSES, Examples)
+STATUS: Final = Operation(StatusReply, (400, 404, 500), names_version=False)
 METADATA: Final = Operation(MetadataReply, (400, 404, 500))
 
 _REASONS: Final = {
@@ -140,15 +169,15 @@ _REASONS: Final = {
 }
 _PATHS: Final = {
     "": "",
-    "/versions/{version}": " of this version",
-    "/labels/{label}": " of the version with this label",
+    "/versions/{version}": ", by version",
+    "/labels/{label}": ", by label",
 }
 _NAME: Final = {"type": "string", "pattern": "^[^/:]+$"}
 _VERSION: Final = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
 _PLACES: Final[dict[str, dict[str, Any]]] = {
-    "name": {**_NAME, "description": "The model's name"},
-    "version": {**_VERSION, "description": "The model's version"},
-    "label": {**_NAME, "description": "A version's label, such as stable"},
+    "name": {"schema": _NAME, "description": "The model's name", "example": _example.MODEL},
+    "version": {"schema": _VERSION, "description": "The model's version", "example": 1},
+    "label": {"schema": _NAME, "description": "A version's label", "example": "stable"},
 }
 
 
@@ -167,9 +196,10 @@ def at_each_address(
                 summary=f"{summary}{which}",
                 response_model=operation.reply,
                 responses={
-                    status: {"model": ErrorReply, "description": _REASONS[status]}
+                    status: {"model": TensorFlowServingError, "description": _REASONS[status]}
                     for status in operation.statuses
-                },
+                }
+                | ({200: OF_A_MODEL} if operation.names_version else {}),
                 openapi_extra=_document(middle, operation.request),
             )(endpoint)
         return endpoint
@@ -181,11 +211,12 @@ def _document(middle: str, request: type[BaseModel] | None) -> dict[str, Any]:
     names = [name for name in _PLACES if name == "name" or f"{{{name}}}" in middle]
     document: dict[str, Any] = {
         "parameters": [
-            {"name": name, "in": "path", "required": True, "schema": _PLACES[name]}
-            for name in names
+            {"name": name, "in": "path", "required": True, **_PLACES[name]} for name in names
         ]
     }
     if request is not None:
-        content = {"application/json": {"schema": request.model_json_schema()}}
+        document["parameters"].append(REQUEST_KEY)
+        schema = request.model_json_schema()
+        content = {"application/json": {"schema": schema, "examples": schema.pop("examples")}}
         document["requestBody"] = {"required": True, "content": content}
     return document
