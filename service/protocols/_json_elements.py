@@ -102,14 +102,18 @@ def _integer(value: Any, dtype: DType, limits: range) -> int:
 def _decimal(value: Any, dtype: DType, exact: bool) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _mismatch(value, dtype)
-    overflows = math.isfinite(value) and abs(value) >= OVERFLOWS[dtype]
+    try:
+        number = float(value)
+        overflows = math.isfinite(number) and abs(number) >= OVERFLOWS[dtype]
+    except OverflowError:  # an integer of hundreds of digits
+        number, overflows = math.inf, True
     rounds = exact and isinstance(value, int) and abs(value) >= 2 ** MANTISSAS[dtype]
     if overflows or rounds:
         raise InvalidInput(
             f"Cannot convert JSON value: {shown(value)} to {tensorflow_name(dtype)} "
             "without loss of precision."
         )
-    return float(value)
+    return number
 
 
 def _mismatch(value: Any, dtype: DType) -> InvalidInput:

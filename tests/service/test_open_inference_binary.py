@@ -47,6 +47,7 @@ def test_a_string_is_the_whole_body(given: tuple[int | None, ...] | None) -> Non
         (_signature("float32", (2, 2)), 12, "takes 16 bytes"),
         (_signature("float32", (None, None, None)), 12, "leaves one size open"),
         (_signature("float32", (None, 0)), 12, "takes 0 bytes"),
+        (_signature("float32", (None, 2)), 0, "got 0"),
         (_signature("string", (None, 16)), 12, "has one string"),
         (_signature("float32", (None,), "y"), 12, "takes x, y"),
     ],

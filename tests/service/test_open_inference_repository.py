@@ -167,6 +167,13 @@ def test_an_export_is_not_overridden(client: triton.InferenceServerClient) -> No
         client.load_model("shade", headers=ADMIN, config="{}", files={"file:1/saved_model.pb": b""})
 
 
+@pytest.mark.parametrize("change", ["load", "unload"])
+def test_parameters_are_an_object(admin: Server, change: str) -> None:
+    url, body = f"/v2/repository/models/shade/{change}", {"parameters": False}
+    reply = admin.client.post(url, json=body, headers=ADMIN)
+    assert (reply.status_code, reply.json()["error"]) == (400, "'parameters' is an object")
+
+
 def test_a_model_is_unloaded_and_loaded(client: triton.InferenceServerClient) -> None:
     client.unload_model("shade", headers=ADMIN)
     assert not client.is_model_ready("shade")

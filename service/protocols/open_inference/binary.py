@@ -112,7 +112,7 @@ def _closed(name: str, spec: TensorSpec, length: int) -> list[int]:
         )
     row = math.prod(size for size in shape if size is not None)
     row *= datatypes.numpy_dtype(spec.dtype).itemsize
-    if None in shape and (not row or length % row):
+    if None in shape and (not row or not length or length % row):
         raise InvalidInput(
             f"the input '{name}' takes {row} bytes, or a multiple of them; got {length}", param=name
         )

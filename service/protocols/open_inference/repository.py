@@ -52,10 +52,7 @@ async def load(request: Request) -> Response:
     """Load a model, or what is new of it; 200 once it is proven. Needs the ADMIN_TOKEN."""
     settings = cast(Settings, request.app.state.settings)
     require_admin(request.scope, settings)
-    parameters = (await read_object(request, settings)).get("parameters") or {}
-    if not isinstance(parameters, dict):
-        raise InvalidInput("'parameters' is an object", param="parameters")
-    models.refuse_overrides(parameters)
+    models.refuse_overrides(await _parameters(request, settings))
     await cast(Engine, request.app.state.engine).repository.load(request.path_params["model"])
     return JSONReply(b"{}")
 
@@ -72,6 +69,14 @@ async def unload(request: Request) -> Response:
     """Unload every version of a model after its last request. Needs the ADMIN_TOKEN."""
     settings = cast(Settings, request.app.state.settings)
     require_admin(request.scope, settings)
-    await read_object(request, settings)  # `unload_dependents`: no model here depends on another
+    # `unload_dependents` may be among them: no model here depends on another.
+    await _parameters(request, settings)
     await cast(Engine, request.app.state.engine).repository.unload(request.path_params["model"])
     return JSONReply(b"{}")
+
+
+async def _parameters(request: Request, settings: Settings) -> dict[str, Any]:
+    parameters = (await read_object(request, settings)).get("parameters")
+    if not isinstance(parameters, dict | None):
+        raise InvalidInput("'parameters' is an object", param="parameters")
+    return parameters or {}

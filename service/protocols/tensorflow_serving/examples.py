@@ -53,10 +53,11 @@ def serialized(features: Mapping[str, Any]) -> bytes:
     """An `Example` of these features, by name.
 
     Raises:
-        InvalidInput: a feature's values are of several kinds, or of none that it can have.
+        InvalidInput: a feature's values are of several kinds, or of none that it can have, or its
+            name is no text.
     """
     entries = [
-        wire.field(1, wire.field(1, name.encode()) + wire.field(2, _feature(name, value)))
+        wire.field(1, wire.field(1, _key(name)) + wire.field(2, _feature(name, value)))
         for name, value in features.items()
     ]
     return wire.field(1, b"".join(entries))
@@ -65,6 +66,13 @@ def serialized(features: Mapping[str, Any]) -> bytes:
 def _check_object(value: Any) -> None:
     if not is_object(value):
         raise InvalidInput(f"Example must be JSON object but got JSON {kind(value)}")
+
+
+def _key(name: str) -> bytes:
+    try:
+        return name.encode()
+    except UnicodeEncodeError:
+        raise InvalidInput(f"Feature: {shown(name)} has half a character in its name") from None
 
 
 def _feature(name: str, value: Any) -> bytes:

@@ -104,7 +104,8 @@ class Examples(_Message):
 class ClassificationReply(_Message):
     """The classes of each example, as pairs of a label and a score."""
 
-    results: list[list[tuple[str, float]]]
+    # FastAPI writes a tuple's schema as OpenAPI 3.0 did, which 3.1 refuses.
+    results: list[list[Annotated[list[str | float], Field(min_length=2, max_length=2)]]]
 
 
 class RegressionReply(_Message):

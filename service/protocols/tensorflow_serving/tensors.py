@@ -50,7 +50,7 @@ def _by_columns(document: Document, specs: Mapping[str, TensorSpec]) -> Tensors:
         if missing:
             raise InvalidInput(f"Missing named input: {missing[0]} in 'inputs' object.")
         return {name: tensor(value[name], spec.dtype) for name, spec in specs.items()}
-    if len(specs) > 1:
+    if len(specs) != 1:
         raise InvalidInput(
             "inputs is a plain value/list, but expecting an object as multiple input tensors "
             "required as per tensorinfo_map"
@@ -63,7 +63,7 @@ def _by_rows(document: Document, specs: Mapping[str, TensorSpec]) -> Tensors:
     rows = document.rows
     if _is_named(rows[0]):
         return _by_named_rows(rows, specs)
-    if len(specs) > 1:
+    if len(specs) != 1:
         raise InvalidInput(
             "instances is a plain list, but expecting list of objects as multiple input tensors "
             "required as per tensorinfo_map"
