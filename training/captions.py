@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,13 +12,26 @@ from numpy.typing import NDArray
 from training.byte_pairs import BytePairs
 from training.datasets._captioned import Concept
 
-MOST_TERMS = 4
+MOST_TERMS: Final = 4
 """Terms of a caption."""
+
+JOINTS: Final = (", ", " ", " and ", " with ")
+"""What stands between two terms, the same throughout a caption."""
+
+PHRASES: Final = (
+    *("a {}", "an {}", "the {}", "{} emoji", "a picture of {}", "an emoji of {}"),
+    *("something like {}", "something with {}", "something for {}", "something to do with {}"),
+    *("something that is {}", "someone who is {}", "it is {}", "I want {}", "this is {}"),
+)
+"""How people wrap in a sentence what they mean; none of the other words tells anything."""
+
+_PHRASED: Final = 0.4
+"""Share of the captions in a phrase."""
 
 
 @dataclass(frozen=True)
 class Captions:
-    """For each of N concepts C captions, such as "beach, summer, palm tree", drawn once."""
+    """For each of N concepts C captions, such as "a picture of beach with summer", drawn once."""
 
     names: NDArray[np.int32]
     """Tokens of the names alone, (N, T)."""
@@ -48,12 +63,19 @@ class Captions:
             for column in range(count):
                 chosen = _choose(concept, random)
                 said[row, column, : len(chosen)] = [known[term] for term in chosen]
-                texts.append(", ".join(chosen))
+                texts.append(_phrase(chosen, random))
         names = pieces.encode([concept.name for concept in concepts])
         tokens = pieces.encode(texts)
         length = max(names.shape[1], tokens.shape[1])
         names, tokens = (np.pad(t, [(0, 0), (0, length - t.shape[1])]) for t in (names, tokens))
         return cls(names, tokens.reshape(len(concepts), count, length), said, holds)
+
+
+def words(concepts: tuple[Concept, ...]) -> Iterator[str]:
+    """What captions are made of, about as often as they say it: for a tokenizer to learn from."""
+    for concept in concepts:
+        yield from concept.terms
+        yield PHRASES[len(concept.name) % len(PHRASES)].format("")
 
 
 def _terms(concepts: tuple[Concept, ...]) -> list[str]:
@@ -71,3 +93,10 @@ def _choose(concept: Concept, random: np.random.Generator) -> list[str]:
     chosen = [str(term) for term in dict.fromkeys(keywords)]
     random.shuffle(chosen)
     return chosen
+
+
+def _phrase(terms: list[str], random: np.random.Generator) -> str:
+    text = JOINTS[random.integers(len(JOINTS))].join(terms)
+    if random.random() < _PHRASED:
+        return PHRASES[random.integers(len(PHRASES))].format(text)
+    return text

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from training.byte_pairs import BytePairs
-from training.captions import MOST_TERMS, Captions
+from training.captions import MOST_TERMS, Captions, words
 from training.datasets._captioned import Concept
 
 CONCEPTS = (
@@ -15,7 +15,7 @@ CONCEPTS = (
     Concept("wedding", ("romance", "love"), ("places",)),
     Concept("alone", (), ()),
 )
-PIECES = BytePairs.learn([t for c in CONCEPTS for t in c.terms], 320, 16)
+PIECES = BytePairs.learn(words(CONCEPTS), 340, 16)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,6 @@ def test_what_is_said_is_true_and_of_a_few_terms(captions: Captions) -> None:
     for row in range(len(CONCEPTS)):
         assert captions.holds[row][captions.terms[row]].all()
     assert len({*map(bytes, captions.tokens[0])}) > 10
-    assert len({*map(bytes, captions.tokens[3])}) == 1
 
 
 def test_a_caption_is_true_of_whoever_has_all_its_terms(captions: Captions) -> None:
@@ -42,7 +41,7 @@ def test_a_caption_is_true_of_whoever_has_all_its_terms(captions: Captions) -> N
 
 def test_what_is_withheld_is_never_said(captions: Captions) -> None:
     (word,) = PIECES.encode(["romance"])
-    tail = word[1:].tobytes()
+    tail = word[-2:].tobytes()
     assert not any(tail in row.tobytes() for row in captions.tokens[0])
     assert any(tail in row.tobytes() for row in captions.tokens[2])
 

@@ -55,17 +55,20 @@ def test_a_batch_tells_what_belongs_together(datasets: Path) -> None:
     inputs, positives = next(iter(task.training_batches(lambda: 0)))
     assert inputs["images"].shape == (8, 64, 64, 3)
     assert inputs["tokens"].shape[0] == 8
-    assert positives.shape == (8, 8 + COUNT)
-    names, captions, prototypes = np.split(positives.numpy(), [4, 8], axis=1)
+    found = {name: tuple(each.shape) for name, each in positives.items()}
+    assert found == {"pairs": (8, 8), "images": (8, COUNT), "texts": (8, COUNT)}
+    names, captions = np.split(positives["pairs"].numpy(), 2, axis=1)
     np.testing.assert_array_equal(names, np.repeat(np.eye(4), 2, axis=0))
     assert (captions * names == names).all()  # a concept's own caption is true of it
-    np.testing.assert_array_equal(prototypes.sum(axis=1), 1)
-    concepts = prototypes.argmax(axis=1)
+    np.testing.assert_array_equal(np.sum(positives["images"], axis=1), 1)
+    concepts = np.argmax(positives["images"], axis=1)
     np.testing.assert_array_equal(concepts[::2], concepts[1::2])
+    pairs = np.asarray(positives["images"]) @ np.transpose(positives["texts"])
+    np.testing.assert_array_equal(positives["pairs"], pairs)
     tokens = task.captions.names[concepts[::2]]
     width = min(tokens.shape[1], inputs["tokens"].shape[1])
     np.testing.assert_array_equal(inputs["tokens"][:4, :width], tokens[:, :width])
-    assert np.isfinite(task.build()(inputs)).all()
+    assert all(np.isfinite(each).all() for each in task.build()(inputs).values())
 
 
 def test_no_drawing_of_the_vendor_held_out_is_learnt_from(datasets: Path) -> None:

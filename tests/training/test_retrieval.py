@@ -22,7 +22,7 @@ def retrieval() -> Retrieval:
     images = np.arange(4, dtype=np.uint8).reshape(4, 1, 1, 1) * np.ones((4, 2, 2, 3), np.uint8)
     drawn = np.array([True, True, True, False])
     dataset = CaptionedDataset(CONCEPTS, {"x": images, "y": images}, {"x": drawn, "y": ~~drawn})
-    return Retrieval(dataset, "y", BytePairs.learn(dataset.texts(), 300, 8))
+    return Retrieval(dataset, "y", BytePairs.learn([concept.name for concept in CONCEPTS], 300, 8))
 
 
 def _pictures(images: np.ndarray) -> Vectors:

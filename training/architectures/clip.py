@@ -9,8 +9,8 @@ Radford et al., 2021, "Learning Transferable Visual Models From Natural Language
 
 Not as there: the pictures' encoder begins with `OrientedGradients`, which are not learnt, beside
 the colours at half the resolution, for what two drawings of one thing share is their lines; texts
-are read in both directions and pooled by the mean; and behind the texts stand learnt `Prototypes`,
-if any, which only training looks at.
+are read in both directions and pooled by the mean; and for training both encoders may have to tell
+all concepts apart besides, by one `CosineClassifier`, not only those of a batch.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ import keras
 from keras import layers, ops
 
 from training.layers.basic_block import BasicBlock
+from training.layers.cosine_classifier import CosineClassifier
 from training.layers.dropout import Dropout
 from training.layers.layer_normalization import LayerNormalization
 from training.layers.learned_positional_encoding import LearnedPositionalEncoding
 from training.layers.oriented_gradients import OrientedGradients
-from training.layers.prototypes import Prototypes
 from training.layers.scaled_similarity import ScaledSimilarity
 from training.layers.token_embedding import TokenEmbedding
 from training.layers.transformer_encoder_block import TransformerEncoderBlock
@@ -50,7 +50,7 @@ def build(
     max_length: int = 32,
     text_dropout_rate: float = 0.1,
     temperature: float = 0.07,
-    num_prototypes: int = 0,
+    num_concepts: int = 0,
 ) -> keras.Model:
     """A dual encoder for pictures of 1 or 3 channels and texts of up to `max_length` tokens.
 
@@ -69,12 +69,13 @@ def build(
         max_length: T, at most.
         text_dropout_rate: share dropped within the texts' encoder, 0–1.
         temperature: τ at the beginning.
-        num_prototypes: K.
+        num_concepts: K, told apart for training; 0 for none.
 
     Returns:
-        A model from {`images` float32 (B, H, W, C), 0–255; `tokens` int32 (B', T)} to logits
-        (B, B' + K). Its layers `image_encoder` and `text_encoder` are models themselves, to
-        embeddings float32 (·, D) of length 1.
+        A model from {`images` float32 (B, H, W, C), 0–255; `tokens` int32 (B', T)} to logits:
+        {`pairs` (B, B')} and, with concepts, {`images` (B, K); `texts` (B', K)}. Its layers
+        `image_encoder` and `text_encoder` are models themselves, to embeddings float32 (·, D) of
+        length 1.
 
     Raises:
         ValueError: an argument is out of range.
@@ -103,11 +104,12 @@ def build(
     )
     images = keras.Input(image_shape, name="images")
     tokens = keras.Input((None,), dtype="int32", name="tokens")
-    answers = text_encoder(tokens)  # (B', D)
-    if num_prototypes:
-        answers = Prototypes(num_prototypes, dtype="float32", name="prototypes")(answers)
+    u, v = image_encoder(images), text_encoder(tokens)  # (B, D), (B', D)
     similarity = ScaledSimilarity(temperature, dtype="float32", name="similarity")
-    logits = similarity(image_encoder(images), answers)  # (B, B' + K)
+    logits = {"pairs": similarity(u, v)}  # (B, B')
+    if num_concepts:
+        concepts = CosineClassifier(num_concepts, temperature, dtype="float32", name="concepts")
+        logits |= {"images": concepts(u), "texts": concepts(v)}  # (B, K), (B', K)
 
     # === Config ===
     return keras.Model({"images": images, "tokens": tokens}, logits, name="clip")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -78,6 +78,18 @@ class CaptionedDataset:
         """The concepts that every vendor drew, (M,): retrieval is measured among these."""
         return np.flatnonzero(np.all(list(self.drawn.values()), axis=0))
 
-    def texts(self) -> list[str]:
-        """Everything that is said in training."""
-        return [term for concept in self.concepts for term in concept.terms]
+    def drawn_by_any(self, vendors: Sequence[str]) -> NDArray[np.int64]:
+        """The concepts that one of some vendors drew, (M,)."""
+        return np.flatnonzero(np.any([self.drawn[vendor] for vendor in vendors], axis=0))
+
+    def drawings(
+        self, vendors: Sequence[str], concepts: NDArray[np.int64]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Some concepts as some vendors draw them, uint8 (M, V, H, W, 3); and the concepts, (M,).
+
+        For a vendor who did not draw a concept stands the drawing of the first who did.
+        """
+        drawn = np.stack([self.drawn[vendor][concepts] for vendor in vendors], axis=1)  # (M, V)
+        images = np.stack([self.images[vendor][concepts] for vendor in vendors], axis=1)
+        first = images[np.arange(len(concepts)), drawn.argmax(axis=1)][:, np.newaxis]
+        return np.where(drawn[:, :, None, None, None], images, first), concepts

@@ -82,11 +82,14 @@ class Task(Protocol):
         ...
 
     def loss(self) -> keras.losses.Loss:
-        """What is made small."""
+        """What is made small; of a model of several outputs, by their names, the sum."""
         ...
 
     def metrics(self) -> list[keras.metrics.Metric]:
-        """What is measured besides, over each epoch and over the validation; by their names."""
+        """What is measured besides, over each epoch and over the validation; by their names.
+
+        Of a model of several outputs, lists by the outputs' names.
+        """
         ...
 
     def evaluate(self, model: keras.Model, folder: Path) -> dict[str, float]:

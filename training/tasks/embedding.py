@@ -1,8 +1,9 @@
 """Pictures and texts → one space, in which a drawing lies near what may be said of it.
 
 Each batch holds concepts: for each, its drawing by every vendor that is learnt from, its name, and
-one of its captions. All drawings of a concept are positives of its name, of its prototype and of
-every caption in the batch that is true of it, so vendors are each other's positives through them.
+one of its captions. All drawings of a concept are positives of its name and of every caption in the
+batch that is true of it; besides, drawings and texts are told from all concepts there are. So the
+vendors' drawings of a concept, and what is said of it, all come to lie about one vector.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from service.manifest import ImageInput
 from training import catalogue, goldens, pipeline, signatures
 from training.augmentation import Augmentation
 from training.byte_pairs import BytePairs
-from training.captions import Captions
+from training.captions import Captions, words
 from training.datasets._captioned import CaptionedDataset
 from training.errors import DatasetError
 from training.losses import Contrastive
@@ -29,6 +30,9 @@ from training.recipe import Recipe
 from training.restyling import Restyling
 from training.retrieval import Encoder, Retrieval, Vectors
 from training.tasks import Answer, Served, Serving
+
+LOGITS: Final = ("pairs", "images", "texts")
+"""What the architecture gives: drawings against texts, drawings and texts against concepts."""
 
 EXAMPLES: Final = (
     "sad cat",
@@ -74,13 +78,13 @@ class Embedding:
         self.dataset = dataset
         self.held_out = held_out
         self.vendors = tuple(vendor for vendor in dataset.vendors if vendor != held_out)
-        self.pieces = BytePairs.learn(dataset.texts(), vocabulary_size, max_length)
+        self.pieces = BytePairs.learn(words(dataset.concepts), vocabulary_size, max_length)
         self.captions = Captions.draw(
             dataset.concepts, self.pieces, count=num_captions, seed=recipe.seed
         )
         tested = held_out or self.vendors[0]
-        seen = _drawings(dataset, self.vendors, _drawn_by_any(dataset, self.vendors))
-        unseen = _drawings(dataset, (tested,), dataset.test)
+        seen = dataset.drawings(self.vendors, dataset.drawn_by_any(self.vendors))
+        unseen = dataset.drawings((tested,), dataset.test)
         self.retrieval = Retrieval(dataset, tested, self.pieces)
         self.train, self.validation = pipeline.training_and_validation(seen, unseen, recipe)
         self.augmentation = Augmentation(**recipe.group("augmentation"))  # type: ignore[arg-type] # checked when overridden
@@ -92,13 +96,13 @@ class Embedding:
         return pipeline.steps_of(self.train, self.recipe.batch_size)
 
     def build(self) -> keras.Model:
-        """The recipe's architecture for the data set's drawings, with a prototype a concept."""
+        """The recipe's architecture for the data set's drawings, all concepts told apart."""
         build = catalogue.get("architecture", self.recipe.architecture)
         return build(
             self.dataset.image_shape,
             len(self.pieces),
             max_length=self.pieces.max_length,
-            num_prototypes=len(self.dataset.concepts),
+            num_concepts=len(self.dataset.concepts),
             **self.recipe.arguments,
         )
 
@@ -106,7 +110,8 @@ class Embedding:
         """Batches of B concepts, drawn by V vendors: (inputs, positives).
 
         The inputs are `images` float32 (B·V, H, W, 3), changed at random, and `tokens` int32
-        (2·B, T), names before captions; the positives are float32 (B·V, 2·B + K).
+        (2·B, T), names before captions; the positives are float32, by the logits that they are of:
+        `pairs` (B·V, 2·B), `images` (B·V, K) and `texts` (2·B, K).
         """
         return pipeline.training_batches(
             self.train,
@@ -120,13 +125,13 @@ class Embedding:
         """The same of the validation's drawings, not changed, with their first captions."""
         return pipeline.evaluation_batches(self.validation, self._plain)
 
-    def loss(self) -> keras.losses.Loss:
-        """The contrastive loss with several positives."""
-        return Contrastive()
+    def loss(self) -> dict[str, keras.losses.Loss]:
+        """The contrastive loss with several positives, of each of the logits; they add up."""
+        return {name: Contrastive() for name in LOGITS}
 
-    def metrics(self) -> list[keras.metrics.Metric]:
-        """`recall_at_1`, 0–1, of drawings among a batch's texts and all prototypes."""
-        return [RetrievalRecall(1)]
+    def metrics(self) -> dict[str, list[keras.metrics.Metric]]:
+        """`recall_at_1`, 0–1: of drawings among a batch's texts, of both among all concepts."""
+        return {name: [RetrievalRecall(1)] for name in LOGITS}
 
     def evaluate(self, model: keras.Model, folder: Path) -> dict[str, float]:
         """R@1, R@5 and R@10 of retrieval, as `training.retrieval` describes it.
@@ -205,16 +210,19 @@ class Embedding:
         captions = tf.gather_nd(tf.constant(said.tokens), where)  # (B, T)
         tokens = tf.concat([tf.gather(tf.constant(said.names), concepts), captions], axis=0)
         longest = tf.reduce_max(tf.reduce_sum(tf.cast(tokens != 0, tf.int32), axis=1))
-        rows = tf.repeat(concepts, vendors)  # (B·V,)
         terms = tf.gather_nd(tf.constant(said.terms), where)  # (B, 4)
-        holds = tf.gather(tf.constant(said.holds), rows)  # (B·V, terms)
-        true = tf.reduce_all(tf.gather(holds, terms, axis=1), axis=2)  # (B·V, B)
-        same = rows[:, None] == concepts[None]  # (B·V, B)
-        prototypes = tf.one_hot(rows, len(self.dataset.concepts))  # (B·V, K)
-        texts = tf.cast(tf.concat([same, true], axis=1), tf.float32)
+        # true of every concept that has all terms: (B, K)
+        true = tf.reduce_all(tf.gather(tf.constant(said.holds.T), terms), axis=1)
+        count = len(self.dataset.concepts)
+        texts = tf.concat([tf.one_hot(concepts, count), tf.cast(true, tf.float32)], axis=0)
+        rows = tf.repeat(concepts, vendors)  # (B·V,)
+        positives = {
+            "pairs": tf.gather(tf.transpose(texts), rows),
+            "images": tf.one_hot(rows, count),
+            "texts": texts,
+        }
         pixels = tf.reshape(tf.cast(images, tf.float32), [-1, *self.dataset.image_shape])
-        inputs = {"images": pixels, "tokens": tokens[:, :longest]}
-        return inputs, tf.concat([texts, prototypes], axis=1)
+        return {"images": pixels, "tokens": tokens[:, :longest]}, positives
 
 
 def _encoder(model: keras.Model) -> Encoder:
@@ -230,23 +238,6 @@ def _encoder(model: keras.Model) -> Encoder:
         return vectors
 
     return encode
-
-
-def _drawn_by_any(dataset: CaptionedDataset, vendors: tuple[str, ...]) -> NDArray[np.int64]:
-    return np.flatnonzero(np.any([dataset.drawn[vendor] for vendor in vendors], axis=0))
-
-
-def _drawings(
-    dataset: CaptionedDataset, vendors: tuple[str, ...], concepts: NDArray[np.int64]
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Drawings uint8 (N, V, H, W, 3), and which concepts (N,) they show.
-
-    For a vendor who did not draw a concept stands the drawing of the first who did.
-    """
-    drawn = np.stack([dataset.drawn[vendor][concepts] for vendor in vendors], axis=1)  # (N, V)
-    images = np.stack([dataset.images[vendor][concepts] for vendor in vendors], axis=1)
-    first = images[np.arange(len(concepts)), drawn.argmax(axis=1)][:, np.newaxis]
-    return np.where(drawn[:, :, None, None, None], images, first), concepts
 
 
 TASK: Final = Embedding
