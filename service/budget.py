@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
@@ -72,5 +73,8 @@ def _evictable(
 
 
 def _size(model: Model) -> int:
-    files = [path for path in model.export.path.rglob("*") if path.is_file()]
-    return sum(path.stat().st_size for path in files)
+    total = 0
+    for path in model.export.path.rglob("*"):
+        with contextlib.suppress(OSError):  # removed meanwhile: loading says what is missing
+            total += path.stat().st_size if path.is_file() else 0
+    return total

@@ -96,8 +96,10 @@ class Engine:
         required, shelves = self.settings.required_models, self.repository.shelves
         if required is None and not shelves:
             return {"*": f"there are no models in {self.settings.models_shown}"}
+        # One that comes later is on trial: if it is bad, the others go on getting requests.
+        awaited = [each for each in shelves.values() if each.is_awaited] or list(shelves.values())
         # A model that an operator unloaded is missed only where it is required by name.
-        names = [each.name for each in shelves.values() if not each.is_closed]
+        names = [each.name for each in awaited if not each.is_closed]
         reasons = {
             name: self._why_not_ready(name) for name in (names if required is None else required)
         }

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 from service import memory, metrics, models_file, store
 from service.budget import Budget
@@ -22,6 +22,8 @@ from service.shelf import Shelf, answers
 from service.store import Export
 
 logger = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
 
 _AT_REST_S: Final = 1.0
 """A new export is looked at when none of its files changed for this long: it may be a copy that
@@ -38,6 +40,8 @@ class Repository:
         self._shelves: dict[str, Shelf] = {}
         self._leaving: dict[Model, asyncio.Task[None]] = {}
         self._loads: dict[Model, asyncio.Task[None]] = {}
+        self._changes: set[asyncio.Task[Any]] = set()
+        self._problem = ""
         self._budget = Budget(settings.memory_budget_mb)
         self._turn = asyncio.Lock()
         self._changing = asyncio.Lock()
@@ -90,8 +94,7 @@ class Repository:
             finally:
                 model.release()
             if model.state == "failed":
-                async with self._changing:
-                    await self._settle(shelf)
+                await self._to_the_end(self._settle_in_turn(shelf))
         raise NotReady("the service is shutting down")
 
     async def start(self) -> None:
@@ -105,12 +108,8 @@ class Repository:
         metrics.PLANS_VALID.set(1)
         found = await asyncio.to_thread(store.scan, self._settings.models_folder)
         for shelf in self._take_in(found):
-            newest = shelf.candidates()[: shelf.plan.versions.count]
-            for export in [*newest, *shelf.labelled()]:
-                model = shelf.model(export)
-                if self._is_eager(shelf):
-                    model.queue()
-            shelf.move_labels()
+            shelf.is_awaited = True
+            self._expect(shelf)
 
     async def load_all(self) -> None:
         """Load every model that is not left for its first request."""
@@ -140,7 +139,11 @@ class Repository:
                 # A share whose clock is ahead must not keep its exports out for as long.
                 if export not in known and abs(now - export.changed_at) < _AT_REST_S and not at_once
             }
-            for shelf in self._take_in(_without(found, young, known)):
+            changed = self._take_in(_without(found, young, known))
+            for shelf in changed:
+                if not shelf.models:
+                    self._expect(shelf)
+            for shelf in changed:
                 await self._settle(shelf)
             return bool(young)
 
@@ -151,6 +154,9 @@ class Repository:
             ModelNotFound: the folder has no such model.
             Conflict: none of its versions can be loaded; says why.
         """
+        await self._to_the_end(self._load_by_hand(name))
+
+    async def _load_by_hand(self, name: str) -> None:
         await self.refresh(at_once=True)
         shelf = self.shelf(name)
         async with self._changing:
@@ -168,10 +174,13 @@ class Repository:
         Raises:
             ModelNotFound: no model has this name.
         """
-        shelf = self.shelf(name)
+        await self._to_the_end(self._unload_by_hand(self.shelf(name)))
+
+    async def _unload_by_hand(self, shelf: Shelf) -> None:
         async with self._changing:
             shelf.is_closed = True
-            for model in shelf.models:
+            for model in list(shelf.models):
+                await self._end_of_load(model)
                 if model.state == "ready":
                     await model.unload("unloaded by an operator", self._settings.request_timeout_s)
                     self._publish(model)
@@ -188,6 +197,9 @@ class Repository:
             InvalidPlan: the changed plan does not hold together.
             Conflict: a labelled version cannot be loaded.
         """
+        return await self._to_the_end(self._change_by_hand(name, changes))
+
+    async def _change_by_hand(self, name: str, changes: Mapping[str, Any]) -> Shelf:
         async with self._changing:
             shelf = self.shelf(name)
             labels = shelf.plan.changed(**changes).labels
@@ -208,6 +220,7 @@ class Repository:
     async def close(self) -> None:
         """Refuse new work, finish what waits, free the models."""
         self._closing = True
+        await asyncio.gather(*self._changes, return_exceptions=True)
         await asyncio.gather(*self._loads.values(), *self._leaving.values())
         reason = "the service is shutting down"
         await asyncio.gather(*(model.unload(reason) for model in self.models))
@@ -223,9 +236,12 @@ class Repository:
         try:
             self._plans = await asyncio.to_thread(models_file.load, self._settings)
             metrics.PLANS_VALID.set(1)
+            self._problem = ""
         except InvalidPlan as error:
             metrics.PLANS_VALID.set(0)
-            logger.error("the plans stay as they were: %s", error.message)
+            if error.message != self._problem:  # a copy that goes on has it read twice a second
+                logger.error("the plans stay as they were: %s", error.message)
+            self._problem = error.message
 
     def _take_in(self, found: Mapping[str, Sequence[Export]]) -> list[Shelf]:
         """Note the exports found and the plans; gives the models for which either changed."""
@@ -244,6 +260,27 @@ class Repository:
                     shelf.written = shelf.plan = plan
                 changed.append(shelf)
         return changed
+
+    def _expect(self, shelf: Shelf) -> None:
+        """Show the versions that are to be loaded, before it is their turn."""
+        newest = shelf.candidates()[: shelf.plan.versions.count]
+        for export in [*newest, *shelf.labelled()]:
+            model = shelf.model(export)
+            if self._is_eager(shelf):
+                model.queue()
+        shelf.move_labels()
+
+    async def _to_the_end(self, change: Coroutine[Any, Any, _T]) -> _T:
+        """Await a change that goes on when its caller leaves: half of one is nothing planned."""
+        task = asyncio.create_task(change)
+        self._changes.add(task)
+        task.add_done_callback(self._changes.discard)
+        return await asyncio.shield(task)
+
+    async def _settle_in_turn(self, shelf: Shelf) -> None:
+        async with self._changing:
+            if self._shelves.get(shelf.name) is shelf:  # else it is gone meanwhile
+                await self._settle(shelf)
 
     async def _settle(self, shelf: Shelf) -> None:
         """Bring one model to the versions that its plan wants, of those that load."""
@@ -289,9 +326,18 @@ class Repository:
     async def _load_in_turn(self, model: Model) -> None:
         # One after another: a load uses all cores, and the first is ready the sooner.
         async with self._turn:
-            if not self._closing:
+            if not self._closing and self._is_wanted(model):
                 await self._budget.load(model, lambda: self.models, self._is_pinned)
         self._publish(model)
+
+    async def _end_of_load(self, model: Model) -> None:
+        if (load := self._loads.get(model)) is not None:
+            await asyncio.wait([load])
+
+    def _is_wanted(self, model: Model) -> bool:
+        """Whether a version is still to be loaded, now that it is its turn."""
+        shelf = self._shelves.get(model.export.name)
+        return shelf is not None and model in shelf.models and not shelf.is_closed
 
     def _is_pinned(self, model: Model) -> bool:
         shelf = self._shelves.get(model.export.name)
@@ -299,6 +345,7 @@ class Repository:
 
     async def _see_off(self, model: Model) -> None:
         """Unload a version that is no longer served, after its last request."""
+        await self._end_of_load(model)
         await model.unload("no longer served", self._settings.request_timeout_s)
         del self._leaving[model]
         self._publish(model)

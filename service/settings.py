@@ -124,7 +124,7 @@ class Settings(BaseSettings):
     remote_poll_s: NonNegativeFloat = 60.0
     """Seconds between two looks at an address for what changed; 0 looks at the start alone."""
     required_models: Annotated[tuple[str, ...] | None, NoDecode, BeforeValidator(_names)] = None
-    """The models that /health/ready waits for, as a,b or a JSON list; left out: all there are."""
+    """The models /health/ready waits for, as a,b or a JSON list; left out: all at the start."""
 
     models_file: Path | None = None
     """The file that plans versions, labels and traffic; left out: models.yaml in MODELS_DIR."""

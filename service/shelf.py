@@ -35,6 +35,8 @@ class Shelf:
         """What is in the service, the newest first."""
         self.is_closed = False
         """Whether an operator unloaded it, until it is loaded by hand."""
+        self.is_awaited = False
+        """Whether readiness waits for it: it was there when the service started."""
         self.labels: dict[str, int] = {}
         """The version that each label stands for: the one planned, once that answers."""
         self.rollbacks: dict[str, str] = {}

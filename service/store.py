@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from service.errors import InvalidExport
@@ -53,10 +54,9 @@ def scan(models_dir: Path) -> dict[str, list[Export]]:
         if MODEL_NAME.fullmatch(folder.name):
             found[folder.name] = versions
         else:
-            logger.warning(
-                "%s is left out: a model's name is letters, digits, '.', '_' and '-', at most 128, "
-                "and begins with a letter or a digit: rename the folder",
-                folder,
+            _warn_once(
+                f"{folder} is left out: a model's name is letters, digits, '.', '_' and '-', at "
+                "most 128, and begins with a letter or a digit: rename the folder"
             )
     return found
 
@@ -96,9 +96,15 @@ def _versions(folder: Path) -> list[Export]:
         return []
     except PermissionError as error:
         # One folder that this user may not read must not keep the other models from serving.
-        logger.warning("%s is left out: %s", folder, error.strerror)
+        _warn_once(f"{folder} is left out: {error.strerror}")
         return []
     return sorted(exports, key=lambda export: export.version)
+
+
+@lru_cache(maxsize=256)
+def _warn_once(text: str) -> None:
+    # The folder is looked through whenever something in it changes.
+    logger.warning("%s", text)
 
 
 def _export(folder: Path) -> Export | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,28 @@ def test_ready_waits_for_the_required_models_alone(tmp_path: Path) -> None:
         assert reply.status_code == 503
         assert reply.json()["missing"].keys() == {"absent"}
         assert server.client.get("/health/live").status_code == 200
+
+
+def test_a_bad_model_that_comes_later_keeps_no_requests_from_the_others(
+    tmp_path: Path, models_dir: Path
+) -> None:
+    good, bad = tmp_path / "good", tmp_path / "bad" / "1"
+    shutil.copytree(models_dir / "shade", good)
+    with Server(MODELS_DIR=tmp_path) as server:
+        bad.mkdir(parents=True)
+        (bad / "saved_model.pb").write_bytes(b"no model")
+        (bad / "assets.extra").mkdir()
+        (bad / "assets.extra" / "manifest.json").write_text("{}")
+        for _ in range(200):
+            assert server.client.get("/health/ready").status_code == 200
+            if "failed" in server.client.get("/v1/models").text:
+                break
+            time.sleep(0.05)
+        else:
+            raise AssertionError("the bad model was not found")
+    with Server(MODELS_DIR=tmp_path, wait_ready=False) as server:
+        server.wait_settled()
+        assert "bad" in server.client.get("/health/ready").json()["missing"], "there at the start"
 
 
 def test_an_empty_folder_is_alive_and_says_so(tmp_path: Path) -> None:

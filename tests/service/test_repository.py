@@ -6,12 +6,13 @@ import asyncio
 import os
 import shutil
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from service import golden
 from service.errors import Conflict, InvalidExport, ModelNotFound, NotReady, VersionNotFound
 from service.manifest import golden_path, manifest_path
 from service.model import Model
@@ -181,15 +182,15 @@ def test_an_operator_unloads_and_loads(folder: Path, models_dir: Path) -> None:
         with pytest.raises(ModelNotFound):
             await repository.unload("cat")
 
-        golden = golden_path(folder / "shade" / "2")
-        kept = golden.read_bytes()
+        goldens = golden_path(folder / "shade" / "2")
+        kept = goldens.read_bytes()
         await repository.unload("shade")
-        golden.write_bytes(b"")
+        goldens.write_bytes(b"")
         shutil.rmtree(folder / "shade" / "1")
         await settle(repository)
         with pytest.raises(Conflict, match=r"'shade' cannot be loaded: golden\.npz"):
             await repository.load("shade")
-        golden.write_bytes(kept)
+        goldens.write_bytes(kept)
         await settle(repository)
         await repository.load("shade")
         assert states(repository) == {2: "ready"}
@@ -249,3 +250,97 @@ def test_models_asked_longest_ago_give_way_under_a_budget(
         assert (await repository.bring(evicted.export.name)).state == "ready"
 
     follow(folder, use, memory_budget_mb=35)
+
+
+def slowly(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Let every load take some time."""
+    load = golden.load
+
+    def slow(*of: Any) -> golden.Loaded:
+        time.sleep(seconds)
+        return load(*of)
+
+    monkeypatch.setattr(golden, "load", slow)
+
+
+async def leave_early(change: Coroutine[Any, Any, object]) -> None:
+    """Ask for a change and hang up while it goes on."""
+    asking = asyncio.create_task(change)
+    await asyncio.sleep(0.1)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+
+
+def test_a_change_goes_on_when_the_operator_hangs_up(
+    folder: Path, models_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def use(repository: Repository) -> None:
+        add(folder, models_dir, 2)
+        add(folder, models_dir, 1, "z")
+        slowly(monkeypatch, 0.3)
+        await leave_early(repository.load("shade"))
+        assert states(repository, "z") == {1: "loading"}, "it waits, and is not unknown"
+        await settle(repository)
+        assert states(repository) == {2: "ready"}, "the old version went"
+        assert states(repository, "z") == {1: "ready"}
+        model = repository.shelf("shade").pick()
+        model.hold()
+        await leave_early(repository.unload("shade"))
+        model.release()
+        await repository.load("shade")
+        assert states(repository) == {2: "ready"}
+
+    follow(folder, use)
+
+
+def test_a_caller_who_hangs_up_leaves_an_older_version_to_the_next(
+    folder: Path, models_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    golden_path(add(folder, models_dir, 2)).unlink()
+
+    async def use(repository: Repository) -> None:
+        await leave_early(repository.bring("shade"))
+        assert (await repository.bring("shade")).export.version == 1
+
+    slowly(monkeypatch, 0.3)
+    follow(folder, use, loading="lazy")
+
+
+def test_what_is_unloaded_or_gone_while_it_loads_does_not_stay(
+    folder: Path, models_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(folder, models_dir, 1, "z")
+    slowly(monkeypatch, 0.3)
+
+    async def use(repository: Repository) -> None:
+        asking = asyncio.create_task(repository.bring("shade"))
+        gone = repository.shelf("z").pick()
+        await leave_early(repository.bring("z"))
+        shutil.rmtree(folder / "z")
+        await repository.unload("shade")
+        await asyncio.gather(asking, return_exceptions=True)
+        assert states(repository) == {1: "unloaded"}
+        with pytest.raises(NotReady, match="operator"):
+            await repository.bring("shade")
+        await settle(repository)
+        while gone in repository.models:  # noqa: ASYNC110 — the whole test has a limit
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.4)
+        assert gone.loaded is None
+
+    follow(folder, use, loading="lazy")
+
+
+def test_what_is_wrong_is_told_once(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (folder / "no name" / "1").mkdir(parents=True)
+    (folder / "no name" / "1" / "saved_model.pb").touch()
+
+    async def use(repository: Repository) -> None:
+        (folder / "models.yaml").write_text("models: 1")
+        for _ in range(3):
+            await repository.refresh()
+
+    follow(folder, use)
+    told = [record.getMessage() for record in caplog.records]
+    assert sum("the plans stay" in each for each in told) == 1
+    assert sum("no name is left out" in each for each in told) == 1
