@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, Final, cast, get_args
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow greets on stderr otherwise
 
@@ -22,6 +22,9 @@ from service.manifest import DType, Manifest, Signature, TensorSpec
 from service.runtimes import Placement, Precision, Program, Tensors, check
 
 logger = logging.getLogger(__name__)
+
+_TRACES: Final = (" ", "\t", "Graph execution error", "Detected at node", "<stack", "Stack trace")
+"""How the lines begin that trace a graph around what went wrong in it."""
 
 
 def precisions(device: Device) -> tuple[Precision, ...]:
@@ -197,5 +200,7 @@ def _array(tensor: Any) -> NDArray[Any]:
 
 
 def _reason(error: Exception) -> str:
-    """The first line of TensorFlow's message; those after it trace its graph."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(". ")
+    """The line of TensorFlow's message that says why; those around it trace its graph."""
+    lines = (line.rstrip(". ") for line in str(error).splitlines())
+    said = (line for line in lines if line and not line.startswith(_TRACES))
+    return next(said, type(error).__name__)

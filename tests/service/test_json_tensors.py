@@ -170,6 +170,13 @@ def test_flat_refuses_wrong_elements_and_endless_nesting() -> None:
         flat(parse(b"[" * 500 + b'"a"' + b"]" * 500), "string")
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("read", [flat, tensor])
+def test_integers_past_any_decimal_are_refused(read: Any, dtype: DType) -> None:
+    with pytest.raises(InvalidInput, match="without loss of precision"):
+        read(parse(b"[-" + b"9" * 400 + b"]"), dtype)
+
+
 @pytest.mark.parametrize(
     ("array", "text"),
     [

@@ -78,3 +78,8 @@ def test_long_features_have_long_lengths() -> None:
 def test_values_that_no_feature_holds_are_refused(value: Any) -> None:
     with pytest.raises(InvalidInput):
         examples({"examples": [{"x": value}]})
+
+
+def test_a_feature_of_half_a_character_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="half a character"):
+        examples({"examples": [{"\ud800": 1}]})

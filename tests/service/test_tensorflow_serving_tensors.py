@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import resource
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,13 @@ def test_rows_and_columns_are_the_same_tensors() -> None:
     columns = {"a": ["p", "q"], "b": [[[1, 2]], [[3, 4]]]}
     expected = {"a": ((2,), [b"p", b"q"]), "b": ((2, 1, 2), [[[1, 2]], [[3, 4]]])}
     assert read({"instances": rows}, TWO) == read({"inputs": columns}, TWO) == expected
+
+
+def test_a_signature_without_inputs_takes_no_values() -> None:
+    assert read({"inputs": {}}, {}) == read({"instances": [{}]}, {}) == {}
+    for body in ({"inputs": [1]}, {"instances": [1]}):
+        with pytest.raises(InvalidInput):
+            read(body, {})
 
 
 def test_a_list_elsewhere_in_the_document_does_not_mislead() -> None:
@@ -85,6 +93,19 @@ def test_answers_in_rows_need_as_many_of_each_output() -> None:
     assert caught.value.message == "Tensor name: z has inconsistent batch size: 3 expecting: 2"
     columns = json.loads(write_outputs(outputs, by_rows=False))
     assert columns == {"outputs": {"y": [1.0, 1.0], "z": [[1], [1], [1]]}}
+
+
+def test_many_rows_of_several_outputs_take_little_more_memory_than_their_text() -> None:
+    rows: np.ndarray[Any, Any] = np.arange(20_000, dtype=np.int32)
+    outputs: dict[str, np.ndarray[Any, Any]] = {"y": rows, "z": rows[:, None]}
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    text = write_outputs(outputs, by_rows=True)
+    grown_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    expected = [{"y": index, "z": [index]} for index in range(len(rows))]
+    assert json.loads(text) == {"predictions": expected}
+    assert grown_mb < 60
+    nothing = {name: array[:0] for name, array in outputs.items()}
+    assert json.loads(write_outputs(nothing, by_rows=True)) == {"predictions": []}
 
 
 def test_answers_name_their_outputs_where_there_are_several() -> None:

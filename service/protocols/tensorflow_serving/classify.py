@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from asyncio import to_thread
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple, cast
 
 import orjson
 from fastapi import APIRouter
+from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,7 +18,7 @@ from service.engine import Engine
 from service.lease import Lease
 from service.protocols._body import read_inflated
 from service.protocols._envelope import JSONReply, named, while_connected
-from service.protocols._json_tensors import rendered
+from service.protocols._json_tensors import listed, rendered
 from service.protocols._key import request_key
 from service.protocols.tensorflow_serving import schemas
 from service.protocols.tensorflow_serving.examples import read_examples, serialized
@@ -30,6 +32,9 @@ from service.tensorflow_serving.address import Address
 from service.tensorflow_serving.examples import input_of, labels_and_scores, values
 
 router: Final = APIRouter(route_class=TensorFlowServingRoute, tags=[TAG])
+
+_LONG: Final = 16 * 1024
+"""Bytes; a longer body is understood, and answered, on threads: examples are slow to read."""
 
 
 @schemas.at_each_address(router.post, ":classify", "Classify examples", schemas.CLASSIFY)
@@ -51,8 +56,7 @@ async def regress(request: Request) -> Response:
 async def _respond(request: Request, method: str) -> Response:
     address = Address.of(request.path_params)
     body = await read_inflated(request, cast(Settings, request.app.state.settings))
-    document = Document.read(body)
-    asked = _Asked(method, document.signature, read_examples(document))
+    asked = _read(method, body) if len(body) < _LONG else await to_thread(_read, method, body)
     return await while_connected(request, _answer(request, address, asked))
 
 
@@ -62,6 +66,13 @@ class _Asked(NamedTuple):
     method: str
     signature: str | None
     examples: list[Mapping[str, Any]]
+    size: int
+    """Bytes of the body."""
+
+
+def _read(method: str, body: bytes) -> _Asked:
+    document = Document.read(body)
+    return _Asked(method, document.signature, read_examples(document), len(body))
 
 
 async def _answer(request: Request, address: Address, asked: _Asked) -> Response:
@@ -78,22 +89,28 @@ async def _answer(request: Request, address: Address, asked: _Asked) -> Response
 
 async def _run(engine: Engine, lease: Lease, name: str, asked: _Asked) -> Any:
     key = input_of(lease, name, asked.method)
-    examples = strings([serialized(each) for each in asked.examples], [len(asked.examples)])
+    is_long = asked.size >= _LONG
+    sent = asked.examples
+    examples = await to_thread(_serialized, sent) if is_long else _serialized(sent)
     outputs = await engine.infer(lease, {key: examples}, signature=name)
     write = _classes if asked.method == saved_model.CLASSIFY else _values
-    return write(outputs, len(examples))
+    return await to_thread(write, outputs, len(sent)) if is_long else write(outputs, len(sent))
 
 
-def _classes(outputs: Tensors, count: int) -> list[list[list[Any]]]:
+def _serialized(examples: Sequence[Mapping[str, Any]]) -> NDArray[Any]:
+    return strings([serialized(each) for each in examples], [len(examples)])
+
+
+def _classes(outputs: Tensors, count: int) -> orjson.Fragment:
     """A label and a score for each class of each example."""
     labels, scores = labels_and_scores(outputs, count)
-    return [
+    return listed(
         [
             [rendered(labels[row, column, ...]), rendered(scores[row, column, ...])]
             for column in range(labels.shape[1])
         ]
         for row in range(count)
-    ]
+    )
 
 
 def _values(outputs: Tensors, count: int) -> orjson.Fragment:

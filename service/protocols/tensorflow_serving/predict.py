@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Final, cast
 
 from fastapi import APIRouter
@@ -26,6 +27,8 @@ router: Final = APIRouter(route_class=TensorFlowServingRoute, tags=[TAG])
 
 _LONG: Final = 256 * 1024
 """Bytes; a longer body is understood on a thread, so that others are answered meanwhile."""
+_MANY: Final = 4096
+"""Elements; more of them are written on a thread."""
 
 
 @schemas.at_each_address(router.post, ":predict", "Predict", schemas.PREDICT)
@@ -48,7 +51,9 @@ async def _answer(request: Request, address: Address, document: Document) -> Res
         else:
             inputs = await asyncio.to_thread(read_inputs, document, specs)
         outputs = await engine.infer(lease, inputs, signature=name)
-        reply = JSONReply(write_outputs(outputs, by_rows=document.is_by_rows))
+        write = partial(write_outputs, outputs, by_rows=document.is_by_rows)
+        is_short = sum(each.size for each in outputs.values()) < _MANY
+        reply = JSONReply(write() if is_short else await asyncio.to_thread(write))
         return named(reply, lease.model.export.name, lease.model.export.version)
 
 

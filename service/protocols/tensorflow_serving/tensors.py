@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from service.errors import InvalidInput, Unimplemented
 from service.manifest import DType, TensorSpec
 from service.protocols._json_elements import tensorflow_name
-from service.protocols._json_tensors import rendered, tensor
+from service.protocols._json_tensors import listed, rendered, tensor
 from service.protocols._json_text import is_base64, is_object, shown
 from service.protocols.tensorflow_serving.request import Document
 from service.runtimes import Tensors
@@ -157,10 +157,10 @@ def _predictions(outputs: Tensors) -> Any:
     if len(outputs) == 1:
         [(name, array)] = outputs.items()
         return _json(name, array)
-    return [
+    return listed(
         {name: _json(name, array[index, ...]) for name, array in outputs.items()}
         for index in range(count or 0)
-    ]
+    )
 
 
 def _json(name: str, array: NDArray[Any]) -> orjson.Fragment:
