@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from functools import partial
 from typing import Final
 
 from service import models_file, watch
@@ -80,21 +81,31 @@ class Upkeep:
     async def _run(self) -> None:
         if self._mirror is not None:
             await self._find_fetched(self._mirror)
-        await self._repository.load_all()
+        try:
+            await self._repository.load_all()
+        except Exception:  # what is new is to be followed all the same
+            logger.exception("the models could not all be loaded")
         # What is loaded stays. Left among the living, the garbage collector would walk through all
         # of it every few thousand requests, tens of milliseconds each time.
         gc.collect()
         gc.freeze()
         paths = [self._settings.models_folder, models_file.path(self._settings)]
-        sources = [watch.changes(paths, self._settings.watch)]
+        sources = [partial(watch.changes, paths, self._settings.watch)]
         if self._mirror is not None:
-            sources.append(self._mirror.changes(self._settings.remote_poll_s))
+            sources.append(partial(self._mirror.changes, self._settings.remote_poll_s))
         await asyncio.gather(*map(self._follow, sources))
 
-    async def _follow(self, source: AsyncGenerator[None]) -> None:
-        async with aclosing(source) as changes:
-            async for _ in changes:
-                await self._refresh()
+    async def _follow(self, source: Callable[[], AsyncGenerator[None]]) -> None:
+        """Refresh whenever `source` tells of a change, until it ends."""
+        while True:
+            try:
+                async with aclosing(source()) as changes:
+                    async for _ in changes:
+                        await self._refresh()
+                return
+            except Exception:  # the watch must outlive what nobody foresaw
+                logger.exception("changes are looked for again in %g s", _FETCH_AGAIN_S)
+                await asyncio.sleep(_FETCH_AGAIN_S)
 
     async def _refresh(self) -> None:
         try:
@@ -102,5 +113,5 @@ class Upkeep:
                 await asyncio.sleep(_AGAIN_S)
         except ServiceError as error:
             logger.error("the models stay as they are: %s", error.message)
-        except Exception:  # the watch must outlive what nobody foresaw
+        except Exception:  # the watch goes on
             logger.exception("the models stay as they are")

@@ -76,21 +76,23 @@ _CHALLENGE: Final = {
     "schema": _TEXT,
 }
 
-OF_A_MODEL: Final[dict[str, Any]] = {
-    "headers": {
-        "x-model-name": {
-            "description": "The model that answered",
-            "required": True,
-            "schema": _TEXT,
-        },
-        "x-model-version": {
-            "description": "Its version that answered",
-            "required": True,
-            "schema": {"type": "integer", "minimum": 1},
-        },
+OF_A_MODEL: Final[Responses] = {
+    200: {
+        "headers": {
+            "x-model-name": {
+                "description": "The model that answered",
+                "required": True,
+                "schema": _TEXT,
+            },
+            "x-model-version": {
+                "description": "Its version that answered",
+                "required": True,
+                "schema": {"type": "integer", "minimum": 1},
+            },
+        }
     }
 }
-"""Of a 200 that one version of a model gave."""
+"""What a 200 that one version of a model gave has beside its body."""
 
 
 _PLACES: Final[dict[str, dict[str, Any]]] = {

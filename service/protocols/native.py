@@ -63,7 +63,7 @@ class ClassifyReply(BaseModel):
     "/v1/classify",
     summary="Classify pictures",
     response_model=ClassifyReply,
-    responses={200: OF_A_MODEL} | errors(400, 404, 413, 415, 429, 503, 504),
+    responses=OF_A_MODEL | errors(400, 404, 413, 415, 429, 503, 504),
     openapi_extra=_uploads_document.UPLOAD,
 )
 async def classify(request: Request) -> Response:

@@ -262,7 +262,7 @@ def answers() -> dict[int | str, dict[str, Any]]:
     said = {
         "description": "The outputs",
         "content": {"application/octet-stream": _BINARY},
-        "headers": OF_A_MODEL["headers"] | {HEADER_LENGTH.lower(): length},
+        "headers": OF_A_MODEL[200]["headers"] | {HEADER_LENGTH.lower(): length},
     }
     return {200: said, **errors(400, 404, 413, 503)}
 

@@ -24,14 +24,14 @@ router: Final = APIRouter(route_class=OpenInferenceRoute, tags=[TAG])
     "/v2/models/{model}",
     summary="What a model takes and gives",
     response_model=document.ModelMetadata,
-    responses={200: OF_A_MODEL} | document.errors(404, 503),
+    responses=OF_A_MODEL | document.errors(404, 503),
     openapi_extra=document.path("model"),
 )
 @router.get(
     "/v2/models/{model}/versions/{version}",
     summary="What this version takes and gives",
     response_model=document.ModelMetadata,
-    responses={200: OF_A_MODEL} | document.errors(400, 404, 503),
+    responses=OF_A_MODEL | document.errors(400, 404, 503),
     openapi_extra=document.path("model", "version"),
 )
 async def metadata(request: Request) -> Response:
@@ -47,14 +47,14 @@ async def metadata(request: Request) -> Response:
     "/v2/models/{model}/config",
     summary="How a model is run",
     response_model=dict[str, Any],
-    responses={200: OF_A_MODEL} | document.errors(404, 503),
+    responses=OF_A_MODEL | document.errors(404, 503),
     openapi_extra=document.path("model"),
 )
 @router.get(
     "/v2/models/{model}/versions/{version}/config",
     summary="How this version is run",
     response_model=dict[str, Any],
-    responses={200: OF_A_MODEL} | document.errors(400, 404, 503),
+    responses=OF_A_MODEL | document.errors(400, 404, 503),
     openapi_extra=document.path("model", "version"),
 )
 async def config(request: Request) -> Response:

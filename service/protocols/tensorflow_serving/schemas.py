@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from service.protocols import _example
 from service.protocols._document import OF_A_MODEL
 from service.protocols._key import REQUEST_KEY
 
-_ROWS: Final = [[[pixel] for pixel in row] for row in _example.PIXELS]
+_ROWS: Final[JsonValue] = [[[pixel] for pixel in row] for row in _example.PIXELS]
 """The picture of the examples, (28, 28, 1)."""
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
@@ -200,7 +200,7 @@ def at_each_address(
                     status: {"model": TensorFlowServingError, "description": _REASONS[status]}
                     for status in operation.statuses
                 }
-                | ({200: OF_A_MODEL} if operation.names_version else {}),
+                | (OF_A_MODEL if operation.names_version else {}),
                 openapi_extra=_document(middle, operation.request),
             )(endpoint)
         return endpoint
