@@ -355,7 +355,8 @@ def test_it_is_documented(server: Server) -> None:
     paths = server.client.get("/openapi.json").json()["paths"]
     operation = paths["/v1/models/{name}/versions/{version}:predict"]["post"]
     assert operation["tags"] == ["TensorFlow Serving"]
-    assert [each["name"] for each in operation["parameters"]] == ["name", "version"]
+    names = [each["name"] for each in operation["parameters"]]
+    assert names == ["name", "version", "X-Request-Key"]
     schema = operation["requestBody"]["content"]["application/json"]["schema"]
     assert schema["examples"]
     assert {"200", "400", "404", "501", "503", "504"} <= operation["responses"].keys()

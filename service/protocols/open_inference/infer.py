@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Final, cast
 
 from fastapi import APIRouter
@@ -24,6 +25,8 @@ router: Final = APIRouter(route_class=OpenInferenceRoute, tags=[TAG])
 
 _LONG: Final = 256 * 1024
 """Bytes; a longer body is understood on a thread, so that others are answered meanwhile."""
+_MANY: Final = 4096
+"""Elements; an answer of more is written on a thread."""
 
 
 @router.post(
@@ -71,6 +74,8 @@ async def _answer(request: Request, asked: Inference, body: bytes) -> TensorRepl
             priority=asked.priority,
             timeout_s=asked.timeout_s,
         )
-        answer = reply(lease, signature, asked, outputs)
+        is_short = sum(each.size for each in outputs.values()) < _MANY
+        write = partial(reply, lease, signature, asked, outputs)
+        answer = write() if is_short else await asyncio.to_thread(write)
         named(answer, lease.model.export.name, lease.model.export.version)
         return answer
