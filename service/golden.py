@@ -50,6 +50,8 @@ class Loaded:
     """Why this runtime, these devices and this precision."""
     is_isolated: bool
     """Whether it runs in a child process: a call may have to wait for a new one."""
+    failures: tuple[str, ...] = ()
+    """What went wrong in the ways that were tried before this one."""
 
 
 def load(export: Export, options: RunOptions) -> Loaded:
@@ -72,7 +74,8 @@ def load(export: Export, options: RunOptions) -> Loaded:
             failures.append(error.message)
             logger.warning("%s/%d: %s", export.name, export.version, error.message)
         else:
-            return replace(loaded, reason="; ".join([loaded.reason, *failures]))
+            reason = "; ".join([loaded.reason, *failures])
+            return replace(loaded, reason=reason, failures=tuple(failures))
     raise InvalidExport("; ".join(failures))
 
 

@@ -12,10 +12,10 @@ from typing import Any, Final, Literal
 from service import golden, metrics, warmup
 from service.batching import Batcher, Worker
 from service.classification import Classifier
-from service.errors import NotReady, ServiceError
+from service.errors import InvalidExport, NotReady, ServiceError
 from service.golden import Loaded
 from service.manifest import Manifest
-from service.runtimes import Program, Tensors
+from service.runtimes import Program, RuntimeName, Tensors
 from service.settings import RunOptions, Settings
 from service.statistics import Statistics
 from service.store import Export
@@ -50,6 +50,8 @@ class Model:
         """When it was last asked, by the clock of `time.monotonic`."""
         self.options = options or settings.run_options(export.name)
         """Where and how it runs."""
+        self.runtime_before: RuntimeName | None = None
+        """What runs the version whose place it is to take, if there is one."""
         self.statistics = Statistics()
         """What it has done since it was found."""
         self._settings = settings
@@ -165,6 +167,11 @@ class Model:
 
     def _prepare(self) -> tuple[Loaded, dict[str, list[Worker[Any, Any]]]]:
         loaded = golden.load(self.export, self.options)
+        if loaded.failures and self.runtime_before not in (None, loaded.runtime):
+            raise InvalidExport(
+                f"it runs on {loaded.runtime} alone, and the version in service on "
+                f"{self.runtime_before}: {'; '.join(loaded.failures)}"
+            )
         for program in loaded.programs:
             warmup.replay(self.export.path, program, loaded.manifest.signatures)
         workers = {

@@ -151,6 +151,8 @@ class Shelf:
             if model.export == export and model.options == options:
                 return model
         model = Model(export, self._settings, options)
+        runtimes = [each.loaded.runtime for each in self.models if each.loaded is not None]
+        model.runtime_before = runtimes[0] if runtimes else None
         if any(answers(each) and each.ready_at is not None for each in self.models):
             # It is to be proven before it takes traffic from another, even where models are loaded
             # when they are asked.
