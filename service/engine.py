@@ -79,14 +79,6 @@ class Engine:
         """Every version known, by name, the newest first, ready or not."""
         return self.repository.models
 
-    def versions(self, name: str) -> list[Model]:
-        """The versions of a model, the newest first.
-
-        Raises:
-            ModelNotFound: no model has this name.
-        """
-        return self.repository.shelf(name).models
-
     def missing(self) -> dict[str, str]:
         """The required models that are not ready, each with the reason; empty when all are."""
         if self._closing:

@@ -14,13 +14,13 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from numpy.typing import NDArray
 
+from service import wire
+
 _FIXED: Final[dict[int, np.dtype[Any]]] = {
     FieldDescriptor.TYPE_FLOAT: np.dtype("<f4"),
     FieldDescriptor.TYPE_DOUBLE: np.dtype("<f8"),
     FieldDescriptor.TYPE_BOOL: np.dtype(np.bool_),  # a varint, but of one byte
 }
-_LENGTH_DELIMITED: Final = 2
-"""The wire type of packed elements."""
 
 
 def read(message: Message, field: str, dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -35,9 +35,9 @@ def read(message: Message, field: str, dtype: np.dtype[Any]) -> NDArray[Any]:
         return np.fromiter(elements, dtype, len(elements))
     alone = type(message)()
     getattr(alone, field).MergeFrom(elements)
-    wire = alone.SerializeToString()
+    written = alone.SerializeToString()
     size = len(elements) * fixed.itemsize
-    array: NDArray[Any] = np.frombuffer(wire, fixed, offset=len(wire) - size)
+    array: NDArray[Any] = np.frombuffer(written, fixed, offset=len(written) - size)
     return np.require(array.astype(dtype, copy=False), requirements="A")
 
 
@@ -48,16 +48,5 @@ def write(message: Message, field: str, array: NDArray[Any]) -> None:
     if fixed is None:
         getattr(message, field).extend(array.ravel().tolist())
         return
-    tag = _varint(descriptor.number << 3 | _LENGTH_DELIMITED)
     elements = np.ascontiguousarray(array, fixed).tobytes()
-    message.MergeFromString(tag + _varint(len(elements)) + elements)
-
-
-def _varint(number: int) -> bytes:
-    """A number as protobuf writes it: seven bits a byte, the lowest first."""
-    digits = bytearray()
-    while number > 0x7F:
-        digits.append(number & 0x7F | 0x80)
-        number >>= 7
-    digits.append(number)
-    return bytes(digits)
+    message.MergeFromString(wire.field(descriptor.number, elements))
