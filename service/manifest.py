@@ -7,6 +7,7 @@ version; everything else needed to serve it is in this manifest and the files be
     assets.extra/manifest.json                             this
     assets.extra/golden.npz                                inputs and the trained model's outputs
     assets.extra/openvino/<signature>.xml|.bin             the signature converted for CPUs
+    assets.extra/tokenizer.json                            how texts become tokens
     assets.extra/keras/model.keras                         the Keras model, to train further
 """
 
@@ -19,8 +20,13 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
-Task = Literal["classify", "infer"]
-"""What a signature does: `classify` makes probabilities of images, `infer` tensors of tensors."""
+Task = Literal["classify", "embed", "infer"]
+"""What a signature does: `classify` makes probabilities of images, `embed` vectors of images or of
+texts, `infer` tensors of tensors.
+"""
+
+Modality = Literal["text", "image"]
+"""What a vector was made of."""
 
 Fit = Literal["stretch", "pad", "center-crop", "mnist"]
 """How a picture of any size becomes the model's size.
@@ -81,6 +87,12 @@ class Signature(_Frozen):
     inputs: dict[str, TensorSpec]
     outputs: dict[str, TensorSpec]
 
+    @property
+    def width(self) -> int | None:
+        """Dimensions of the vectors that it gives; None where it gives none."""
+        spec = self.outputs.get("embeddings")
+        return spec.shape[-1] if spec is not None and spec.shape else None
+
 
 class ImageInput(_Frozen):
     """How a file becomes the model's pixels: uint8 (height, width, channels), 0–255."""
@@ -97,6 +109,12 @@ class ImageInput(_Frozen):
     padding: Annotated[int, Field(ge=0, le=255)] = 0
     """The value that fills the rest of the picture under the fit `pad`, in every channel."""
 
+    @property
+    def tensors(self) -> dict[str, TensorSpec]:
+        """What a signature of pictures takes."""
+        size = (None, self.height, self.width, self.channels)
+        return {"images": TensorSpec(dtype="uint8", shape=size)}
+
     @model_validator(mode="after")
     def _mnist_is_one_size(self) -> Self:
         if self.fit == "mnist" and (self.height, self.width, self.channels) != (28, 28, 1):
@@ -105,6 +123,46 @@ class ImageInput(_Frozen):
                 f"{self.height}×{self.width}×{self.channels}: choose another fit"
             )
         return self
+
+
+class TextInput(_Frozen):
+    """How texts become the model's tokens: int32 (B, T), by the export's `tokenizer.json`.
+
+    `tokenizer.json` is the format of Hugging Face's `tokenizers`; it puts in special tokens itself,
+    and neither cuts nor pads.
+    """
+
+    max_length: PositiveInt
+    """Tokens of the longest text, special ones included."""
+    padding: Annotated[int, Field(ge=0)] = 0
+    """The token that fills the shorter texts of a batch, behind."""
+    prompts: dict[str, str] = {}
+    """What is put before a text, by what the text is for: `query` and `document` where a search
+    tells them apart, as E5 and BGE do.
+    """
+
+    @property
+    def tensors(self) -> dict[str, TensorSpec]:
+        """What a signature of texts takes; beside it may stand `mask`, 1 at tokens, 0 at padding.
+
+        Without the mask the model tells padding by itself.
+        """
+        return {"tokens": TensorSpec(dtype="int32", shape=(None, None))}
+
+
+class Embeddings(_Frozen):
+    """What holds of the model's vectors."""
+
+    normalized: bool = True
+    """Whether each has length 1, so that their products are cosines."""
+    min_dimensions: PositiveInt | None = None
+    """A vector may be cut to its first dimensions, as many as this or more, and stays useful
+    (Kusupati et al., 2022, arXiv:2205.13147); None where only the whole is.
+    """
+    temperature: PositiveFloat | None = None
+    """τ of a dual encoder: the softmax of cosine / τ tells which text belongs to a picture."""
+    prompt_template: Annotated[str, Field(pattern=r"^[^{}]*\{\}[^{}]*$")] = "{}"
+    """What is said of a picture by a label in place of `{}`, such as `a photo of a {}.`"""
 
 
 class Tolerance(_Frozen):
@@ -124,7 +182,11 @@ class Manifest(_Frozen):
     signatures: Annotated[dict[SignatureName, Signature], Field(min_length=1)]
     """By name, the most used first."""
     image: ImageInput | None = None
-    """How pictures become the input of `classify`; None where only tensors go in."""
+    """How pictures become the input of `classify` and `embed`; None where none go in."""
+    text: TextInput | None = None
+    """How texts become the input of `embed`; None where none go in."""
+    embeddings: Embeddings | None = None
+    """What holds of the vectors that `embed` gives."""
     labels: tuple[str, ...] | None = None
     """The class names, in the order of the probabilities."""
     tolerance: Tolerance = Tolerance()
@@ -136,10 +198,15 @@ class Manifest(_Frozen):
     """An SPDX identifier, or a sentence."""
 
     @model_validator(mode="after")
-    def _classifies_pictures(self) -> Self:
+    def _does_its_tasks(self) -> Self:
         for name, signature in self.signatures.items():
             if signature.task == "classify":
                 self._check_classifier(name, signature)
+            elif signature.task == "embed":
+                self._check_encoder(name, signature)
+        widths = {self.signatures[name].width for name in self.encoders.values()}
+        if len(widths) > 1:
+            raise ValueError(f"its vectors share a space, so all are as wide; got {sorted(widths)}")
         return self
 
     def _check_classifier(self, name: str, signature: Signature) -> None:
@@ -147,9 +214,8 @@ class Manifest(_Frozen):
             raise ValueError(f"signature {name!r} classifies images, but 'image' is missing")
         if self.labels is None:
             raise ValueError(f"signature {name!r} classifies, but 'labels' is missing")
-        size = (None, self.image.height, self.image.width, self.image.channels)
-        pixels = TensorSpec(dtype="uint8", shape=size)
-        if signature.inputs != {"images": pixels}:
+        if signature.inputs != self.image.tensors:
+            size = self.image.tensors["images"].shape
             raise ValueError(
                 f"signature {name!r} classifies, so its one input is 'images' uint8 {size}; "
                 f"got {signature.inputs}"
@@ -160,6 +226,40 @@ class Manifest(_Frozen):
                 f"signature {name!r} has {len(self.labels)} labels, so its one output is "
                 f"'probabilities' float32 {scores.shape}; got {signature.outputs}"
             )
+
+    def _check_encoder(self, name: str, signature: Signature) -> None:
+        if self.embeddings is None:
+            raise ValueError(f"signature {name!r} embeds, but 'embeddings' is missing")
+        takes = [each.tensors for each in (self.image, self.text) if each is not None]
+        if self.text is not None:
+            takes.append(self.text.tensors | {"mask": self.text.tensors["tokens"]})
+        if signature.inputs not in takes:
+            raise ValueError(
+                f"signature {name!r} embeds, so it takes what 'image' or 'text' says: one of "
+                f"{takes}; got {signature.inputs}"
+            )
+        shape = signature.outputs["embeddings"].shape if "embeddings" in signature.outputs else None
+        width = shape[1] if shape is not None and len(shape) == 2 else None
+        vectors = TensorSpec(dtype="float32", shape=(None, width))
+        if width is None or signature.outputs != {"embeddings": vectors}:
+            raise ValueError(
+                f"signature {name!r} embeds, so its one output is 'embeddings' float32 "
+                f"(None, width); got {signature.outputs}"
+            )
+
+    @cached_property
+    def encoders(self) -> dict[Modality, str]:
+        """The signature that embeds each modality that the model takes."""
+        return {
+            "image" if "images" in signature.inputs else "text": name
+            for name, signature in reversed(self.signatures.items())
+            if signature.task == "embed"
+        }
+
+    @property
+    def width(self) -> int | None:
+        """Dimensions of its vectors; None where it embeds nothing."""
+        return next((self.signatures[name].width for name in self.encoders.values()), None)
 
     @property
     def tasks(self) -> tuple[Task, ...]:
@@ -204,6 +304,11 @@ def golden_path(export: Path) -> Path:
 def openvino_path(export: Path, signature: str) -> Path:
     """Where a signature's OpenVINO conversion stands; its weights stand beside it in a .bin."""
     return export / "assets.extra" / "openvino" / f"{signature}.xml"
+
+
+def tokenizer_path(export: Path) -> Path:
+    """Where the tokenizer of a model of texts stands."""
+    return export / "assets.extra" / "tokenizer.json"
 
 
 def keras_path(export: Path) -> Path:
