@@ -15,8 +15,9 @@ from typing import Final
 from pydantic import ValidationError
 
 from service import golden, locations, store
-from service.classification import Classifier, Prediction, Probabilities, top
+from service.classification import Prediction, Probabilities, top
 from service.errors import InvalidExport, ServiceError, UnsupportedTask
+from service.image_batches import ImageBatches
 from service.images import Picture
 from service.isolation import Runners
 from service.manifest import Manifest, TensorSpec, openvino_path
@@ -81,11 +82,11 @@ def classify(arguments: Sequence[str]) -> int:
     name = loaded.manifest.signature_for("classify")
     if name is None or loaded.manifest.image is None or loaded.manifest.labels is None:
         raise UnsupportedTask(f"{given.folder} does not classify pictures")
-    classifier = Classifier(loaded.programs[0][name], loaded.manifest.image, 1)
+    batches = ImageBatches(loaded.programs[0][name], loaded.manifest.image, 1)
     failed = False
     for path in given.images:
         try:
-            answer = _classify_file(path, classifier, max_pixels)
+            answer = _classify_file(path, batches, max_pixels)
         except (OSError, ServiceError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             print(f"{path}: error: {reason}", file=sys.stderr)
@@ -102,9 +103,9 @@ def _count(text: str) -> int:
     return count
 
 
-def _classify_file(path: Path, classifier: Classifier, max_pixels: int) -> Probabilities:
+def _classify_file(path: Path, batches: ImageBatches, max_pixels: int) -> Probabilities:
     picture = Picture.open(path.read_bytes(), max_pixels=max_pixels)
-    [answer] = classifier([picture.decode(classifier.image)])
+    [answer] = batches([picture.decode(batches.image)])
     if isinstance(answer, Exception):
         raise answer
     return answer

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import Final, TypeVar
 
-from service.classification import Pixels
 from service.errors import Overloaded, ServiceError
+from service.image_batches import Pixels
 from service.images import Picture
 from service.manifest import ImageInput
+
+T = TypeVar("T")
 
 _SMALL_PIXELS: Final = 64 * 64
 
@@ -53,6 +55,10 @@ class Decoders:
             )
         finally:
             self._waiting -= large
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """What `work` gives, done by one of the threads."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     def close(self) -> None:
         """End the threads once they are idle; the event loop does not wait for them."""

@@ -1,17 +1,16 @@
-"""What can be asked of the models: classify pictures, infer on tensors, load and unload."""
+"""What can be asked of the models: classify pictures, embed inputs, infer on tensors."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Collection, Sequence
-from typing import Any, Final, NamedTuple, TypeVar, cast
+from functools import partial
+from typing import Final, NamedTuple, TypeVar, cast
 
-import numpy as np
-from numpy.typing import NDArray
-
-from service import lending, runtimes
+from service import embedding, lending, runtimes, tensor_rows
 from service.classification import Prediction, Probabilities, top
 from service.decoding import Decoders
+from service.embedding import Encoder, Input, Purpose, Vectors
 from service.errors import (
     DeadlineExceeded,
     InputTooLarge,
@@ -55,6 +54,7 @@ class Engine:
         self._upkeep = Upkeep(self.repository, settings)
         self._closing = False
         self._decoders = Decoders(settings.max_queue)
+        self._encoder = Encoder(self._decoders, settings.max_image_pixels)
         self._shadows = Shadows(self.repository, settings.request_timeout_s)
 
     async def start(self) -> None:
@@ -185,6 +185,37 @@ class Engine:
             results = [top(answer, labels, count) for answer in answers]
             return Classification(export.name, export.version, results)
 
+    async def embed(
+        self,
+        lease: Lease,
+        inputs: Sequence[Input],
+        *,
+        dimensions: int | None = None,
+        truncate: bool = False,
+        purpose: Purpose | None = None,
+    ) -> Vectors:
+        """The vectors of texts, pictures and tokens by a leased model, cut to `dimensions`.
+
+        With `truncate` the first tokens of a text that is too long are taken, without it that is
+        an error. `purpose` is for models that are told by a prompt what a text is for.
+
+        Raises:
+            ServiceError: one of `service.errors`; `param` says which input it is about.
+        """
+        self._check_inputs(inputs)
+        if dimensions is not None:
+            embedding.check_dimensions(lease.manifest, dimensions)
+        model, encoder = lease.model, self._encoder
+        vectors = await self._in_time(
+            encoder.embed(model, inputs, truncate=truncate, purpose=purpose)
+        )
+        if lease.shadowed is not None:
+            again = partial(encoder.embed, inputs=inputs, truncate=truncate, purpose=purpose)
+            self._shadows.embed(lease, vectors.rows, again)
+        if dimensions is None:
+            return vectors
+        return Vectors(embedding.cut(vectors.rows, lease.manifest, dimensions), vectors.tokens)
+
     async def infer(
         self,
         lease: Lease,
@@ -214,7 +245,7 @@ class Engine:
                 param="outputs",
             )
         runtimes.check(inputs, spec.inputs)
-        run = self._run_rows if spec.task == "classify" else _run_whole
+        run = _run_whole if spec.task == "infer" else self._run_rows
         answer = await self._in_time(run(lease.model, name, inputs, priority), timeout_s)
         if lease.shadowed is not None:
             self._shadows.infer(lease, name, inputs, answer, run)
@@ -223,15 +254,16 @@ class Engine:
     async def _run_rows(
         self, model: Model, signature: str, inputs: Tensors, priority: int
     ) -> Tensors:
-        """Each picture is a row of its own, which shares its batch with those of others."""
-        [pixels] = inputs.values()
-        if len(pixels) > self.settings.max_queue:
+        """Each picture or text is a row of its own, which shares its batch with those of others."""
+        manifest = model.ready_manifest()
+        rows = tensor_rows.split(inputs, manifest.text)
+        if len(rows) > self.settings.max_queue:
             raise InputTooLarge(
-                f"the request has {len(pixels)} rows; at most MAX_QUEUE={self.settings.max_queue} "
+                f"the request has {len(rows)} rows; at most MAX_QUEUE={self.settings.max_queue} "
                 "are taken: send them in parts"
             )
-        rows = _all_good(await model.run(signature, list(pixels), priority))
-        return {"probabilities": _stacked(model, rows)}
+        answers = _all_good(await model.run(signature, rows, priority))
+        return tensor_rows.join(answers, manifest.signatures[signature])
 
     async def _answer(
         self, model: Model, signature: str, pictures: Sequence[Picture], image: ImageInput
@@ -259,6 +291,20 @@ class Engine:
             )
         if not 1 <= top_k <= limits.max_top_k:
             raise InvalidInput(f"top_k is from 1 to {limits.max_top_k}; got {top_k}", param="top_k")
+
+    def _check_inputs(self, inputs: Sequence[Input]) -> None:
+        limits = self.settings
+        if not len(inputs):
+            raise InvalidInput("the request has no input", param="input")
+        pictures = sum(isinstance(each, bytes) for each in inputs)
+        for count, most, what in (
+            (pictures, limits.max_images, "pictures"),
+            (len(inputs) - pictures, limits.max_texts, "texts"),
+        ):
+            if count > most:
+                raise InputTooLarge(
+                    f"the request has {count} {what}; at most {most} are taken", param="input"
+                )
 
     def _only_one_for(self, task: Task | None) -> str:
         # By what the exports promise, so that the answer does not depend on which loaded first.
@@ -291,13 +337,6 @@ async def _run_whole(model: Model, signature: str, inputs: Tensors, priority: in
     if isinstance(answer, Exception):
         raise answer
     return cast(Tensors, answer)
-
-
-def _stacked(model: Model, rows: Sequence[Probabilities]) -> NDArray[Any]:
-    if rows:
-        return np.stack(rows)
-    manifest = model.ready_manifest()
-    return np.zeros((0, len(manifest.labels or ())), np.float32)
 
 
 def _all_good(rows: Sequence[T | Exception]) -> list[T]:

@@ -24,6 +24,7 @@ from service.manifest import Manifest, TensorSpec, golden_path
 from service.runtimes import Function, Placement, Precision, Program, RuntimeName, Tensors
 from service.settings import RunOptions
 from service.store import Export
+from service.texts import Tokenizer
 from service.ways import Way, require_installed, ways
 
 logger = logging.getLogger(__name__)
@@ -50,6 +51,8 @@ class Loaded:
     """Why this runtime, these devices and this precision."""
     is_isolated: bool
     """Whether it runs in a child process: a call may have to wait for a new one."""
+    tokenizer: Tokenizer | None = None
+    """How it reads texts, where it takes any."""
     failures: tuple[str, ...] = ()
     """What went wrong in the ways that were tried before this one."""
 
@@ -66,6 +69,7 @@ def load(export: Export, options: RunOptions) -> Loaded:
     else:
         manifest = read_manifest(export)
         read(export.path, manifest)  # goldens that cannot be read fail every way alike
+    tokenizer = None if manifest.text is None else Tokenizer.read(export.path, manifest.text)
     failures: list[str] = []
     for way in ways(export, manifest, options, runners):
         try:
@@ -75,7 +79,7 @@ def load(export: Export, options: RunOptions) -> Loaded:
             logger.warning("%s/%d: %s", export.name, export.version, error.message)
         else:
             reason = "; ".join([loaded.reason, *failures])
-            return replace(loaded, reason=reason, failures=tuple(failures))
+            return replace(loaded, reason=reason, tokenizer=tokenizer, failures=tuple(failures))
     raise InvalidExport("; ".join(failures))
 
 

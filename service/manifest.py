@@ -206,7 +206,7 @@ class Manifest(_Frozen):
                 self._check_encoder(name, signature)
         widths = {self.signatures[name].width for name in self.encoders.values()}
         if len(widths) > 1:
-            raise ValueError(f"its vectors share a space, so all are as wide; got {sorted(widths)}")
+            raise ValueError(f"its vectors share a space, so all are as wide; got {widths}")
         return self
 
     def _check_classifier(self, name: str, signature: Signature) -> None:

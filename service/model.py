@@ -11,14 +11,16 @@ from typing import Any, Final, Literal
 
 from service import golden, metrics, warmup
 from service.batching import Batcher, Worker
-from service.classification import Classifier
 from service.errors import InvalidExport, NotReady, ServiceError
 from service.golden import Loaded
+from service.image_batches import ImageBatches
 from service.manifest import Manifest
 from service.runtimes import Program, RuntimeName, Tensors
 from service.settings import RunOptions, Settings
 from service.statistics import Statistics
 from service.store import Export
+from service.text_batches import TextBatches
+from service.texts import Tokenizer
 
 logger = logging.getLogger(__name__)
 
@@ -140,6 +142,11 @@ class Model:
         """What the model promises; None where that is not known before it is loaded."""
         return self._promised if self.loaded is None else self.loaded.manifest
 
+    @property
+    def tokenizer(self) -> Tokenizer | None:
+        """How it reads texts; None where it takes none, or is not loaded."""
+        return None if self.loaded is None else self.loaded.tokenizer
+
     def ready_manifest(self) -> Manifest:
         """What the model promises, when it can answer.
 
@@ -181,24 +188,24 @@ class Model:
         return loaded, workers
 
     def _worker(self, manifest: Manifest, program: Program, name: str) -> Worker[Any, Any]:
-        if manifest.signatures[name].task == "classify" and manifest.image is not None:
-            classifier = Classifier(program[name], manifest.image, self._settings.max_batch_size)
-            classifier.warm()
-            return classifier
-        return partial(_one_by_one, program, name)
+        batches = _batches(manifest, program, name, self._settings.max_batch_size)
+        if batches is None:
+            return partial(_one_by_one, program, name)
+        batches.warm()
+        return batches
 
     def _batcher(
         self, name: str, workers: list[Worker[Any, Any]], is_isolated: bool
     ) -> Batcher[Any, Any]:
-        classifiers = [worker for worker in workers if isinstance(worker, Classifier)]
+        batches = [each for each in workers if isinstance(each, ImageBatches | TextBatches)]
         return Batcher(
             workers,
             name=f"{self.export.name}-{name}",
-            max_batch_size=self._settings.max_batch_size if classifiers else 1,
+            max_batch_size=self._settings.max_batch_size if batches else 1,
             max_queue=self._settings.max_queue,
             on_loop=len(workers) == 1
             and not is_isolated
-            and any(each.batch_seconds < _QUICK_S for each in classifiers),
+            and any(each.batch_seconds < _QUICK_S for each in batches),
             observe_batch=self._observer(),
             observe_request=self.statistics.request,
         )
@@ -229,6 +236,21 @@ class Model:
             "unknown" if loaded.golden_error is None else f"{loaded.golden_error:.2g}",
             self.reason,
         )
+
+
+def _batches(
+    manifest: Manifest, program: Program, name: str, max_batch_size: int
+) -> ImageBatches | TextBatches | None:
+    """What runs a signature whose inputs may share a run; None where they may not."""
+    signature = manifest.signatures[name]
+    if signature.task == "infer":
+        return None
+    if "images" in signature.inputs and manifest.image is not None:
+        [output] = signature.outputs
+        return ImageBatches(program[name], manifest.image, max_batch_size, output)
+    if manifest.text is not None:
+        return TextBatches(program[name], signature, manifest.text, max_batch_size)
+    return None
 
 
 def _promised(export: Export) -> Manifest | None:

@@ -164,6 +164,8 @@ class Settings(BaseSettings):
     """Pixels (width × height) of one picture, judged from its header."""
     max_images: PositiveInt = 64
     """Pictures in one request."""
+    max_texts: PositiveInt = 2048
+    """Texts in one request."""
     max_top_k: PositiveInt = 1000
     """The largest `top_k` that a request may ask for."""
 

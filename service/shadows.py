@@ -7,9 +7,13 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from service import metrics, runtimes
 from service.classification import Probabilities
 from service.comparison import Comparison
+from service.embedding import Vectors
 from service.errors import InvalidInput, ServiceError, UnsupportedTask
 from service.images import Picture
 from service.lease import Lease
@@ -82,6 +86,21 @@ class Shadows:
                 raise UnsupportedTask("the shadow does not classify")
             said = await classify(model, signature, pictures, manifest.image)
             return comparison.classified(answers, said, ours, theirs)
+
+        self._start(lease, ask)
+
+    def embed(
+        self,
+        lease: Lease,
+        rows: NDArray[np.float32],
+        embed: Callable[[Model], Awaitable[Vectors]],
+    ) -> None:
+        """Ask the shadow of a lease to embed the same inputs; returns at once."""
+
+        async def ask(model: Model, comparison: Comparison) -> int:
+            theirs = await embed(model)
+            tolerance = model.ready_manifest().tolerance.float32
+            return comparison.inferred({"embeddings": rows}, {"embeddings": theirs.rows}, tolerance)
 
         self._start(lease, ask)
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from service import golden, store
-from service.classification import Classifier
+from service.image_batches import ImageBatches
 from service.manifest import Manifest
 from service.settings import RunOptions
 from tests.server import Server
@@ -64,7 +64,7 @@ def test_a_committed_model_is_as_accurate_as_it_says(
         store.find(export), RunOptions(runtime="openvino", device="cpu", precision="float32")
     )
     assert loaded.manifest.image is not None
-    classify = Classifier(loaded.programs[0]["classify"], loaded.manifest.image, BATCH)
+    classify = ImageBatches(loaded.programs[0]["classify"], loaded.manifest.image, BATCH)
     assert len(test) == 10_000
     rows = [
         row

@@ -90,7 +90,7 @@ def configuration(
     A model that batches has `max_batch_size` above 0 and its tensors' `dims` without the batch.
     """
     signature, loaded = _first(manifest), model.loaded
-    batches = signature.task == "classify"
+    batches = signature.task != "infer"
     said: dict[str, Any] = {
         "name": model.export.name,
         "platform": _platform(model),

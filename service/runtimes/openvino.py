@@ -22,6 +22,8 @@ _HINTS: Final[dict[Precision, str]] = {"float32": "f32", "bfloat16": "bf16"}
 _SMALL_S: Final = 0.002
 """A row faster than this on one thread gains nothing from more: waking them costs as much."""
 
+_TOKENS: Final = 16
+
 
 @cache
 def _core() -> openvino.Core:
@@ -164,7 +166,11 @@ class _Function:
 
 
 def _blank(port: Any) -> np.ndarray[Any, Any]:
-    shape = [axis.get_length() if axis.is_static else 1 for axis in port.partial_shape]
+    # An axis of any size is the batch, or the tokens of a short text.
+    shape = [
+        axis.get_length() if axis.is_static else _TOKENS if number else 1
+        for number, axis in enumerate(port.partial_shape)
+    ]
     return np.zeros(shape, port.element_type.to_dtype())
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from service.batching import Batcher
-from service.classification import Classifier
 from service.devices import Device
 from service.errors import NotReady, Overloaded
+from service.image_batches import ImageBatches
 from service.manifest import Manifest
 from service.runtimes import Placement, Precision, RuntimeName, get
 from tests.batchers import PATIENCE_S, Gate, no_thread_left, serve, settle
@@ -178,7 +178,7 @@ def test_batched_answers_are_the_unbatched_ones(
     tolerance = 1e-5 if precision == "float32" else manifest.tolerance.bfloat16
     placement = Placement(Device("cpu"), precision, threads=0)
     programs = [get(runtime).load(export, manifest.signatures, placement) for _ in range(devices)]
-    workers = [Classifier(program["classify"], manifest.image, 32) for program in programs]
+    workers = [ImageBatches(program["classify"], manifest.image, 32) for program in programs]
     random = np.random.default_rng(7)
     pool = random.integers(0, 256, (64, 8, 8, 1), np.uint8) // random.integers(
         1, 9, (64, 1, 1, 1), np.uint8

@@ -1,89 +1,11 @@
-"""Pictures to probabilities: what a batch is padded to, and what stands in each row."""
+"""Probabilities to named classes."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from service.classification import Classifier, batch_sizes, top
-from service.devices import Device
-from service.errors import InferenceFailed
-from service.manifest import ImageInput, Manifest
-from service.runtimes import Placement, Tensors, openvino
-
-IMAGE = ImageInput(height=8, width=8, channels=1)
-
-
-class Recorder:
-    """A signature that answers the mean of each picture, and keeps the sizes it was run with."""
-
-    def __init__(self) -> None:
-        self.sizes: list[int] = []
-
-    def __call__(self, inputs: Tensors) -> Tensors:
-        images = inputs["images"]
-        self.sizes.append(len(images))
-        means = images.mean(axis=(1, 2, 3), dtype=np.float32)
-        return {"probabilities": np.stack([means, 255 - means], axis=1)}
-
-
-@pytest.mark.parametrize("largest", [1, 2, 3, 5, 7, 31, 32, 33, 100])
-def test_batches_are_padded_by_a_third_at_most(largest: int) -> None:
-    sizes = batch_sizes(largest)
-    assert sizes == tuple(sorted(set(sizes)))
-    assert sizes[-1] == largest
-    for rows in range(1, largest + 1):
-        padded = next(size for size in sizes if size >= rows)
-        assert (padded - rows) * 3 <= padded, f"{rows} rows are padded to {padded}"
-
-
-def test_the_documented_sizes() -> None:
-    assert batch_sizes(32) == (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
-
-
-def test_only_sizes_that_were_warmed_are_run() -> None:
-    function = Recorder()
-    classifier = Classifier(function, IMAGE, 20)
-    classifier.warm()
-    warmed = sorted(set(function.sizes))
-    assert warmed == [1, 2, 3, 4, 6, 8, 12, 16, 20]
-    for count in range(1, 21):
-        answers = classifier([np.full((8, 8, 1), shade, np.uint8) for shade in range(count)])
-        assert [float(answer[0]) for answer in map(_good, answers)] == list(range(count))
-    assert set(function.sizes) == set(warmed)
-
-
-def _good(answer: np.ndarray | Exception) -> np.ndarray:
-    assert not isinstance(answer, Exception), answer
-    return answer
-
-
-def test_scores_that_are_not_numbers_are_an_error_of_their_row() -> None:
-    def function(inputs: Tensors) -> Tensors:
-        means = inputs["images"].mean(axis=(1, 2, 3), dtype=np.float32)
-        return {"probabilities": np.stack([means, np.where(means > 200, np.nan, means)], axis=1)}
-
-    dark, light = Classifier(function, IMAGE, 2)(
-        [np.full((8, 8, 1), shade, np.uint8) for shade in (10, 245)]
-    )
-    assert _good(dark).tolist() == [10, 10]
-    assert isinstance(light, InferenceFailed)
-
-
-def test_padding_does_not_change_an_answer(models_dir: Path) -> None:
-    export = models_dir / "shade" / "1"
-    manifest = Manifest.read(export)
-    assert manifest.image is not None
-    placement = Placement(Device("cpu"), "float32", threads=0)
-    program = openvino.load(export, manifest.signatures, placement)
-    pictures = np.random.default_rng(3).integers(0, 256, (13, 8, 8, 1), np.uint8)
-    together = Classifier(program["classify"], manifest.image, 32)(list(pictures))
-    one_by_one = Classifier(program["classify"], manifest.image, 1)
-    for picture, answer in zip(pictures, together, strict=True):
-        [alone] = one_by_one([picture])
-        np.testing.assert_allclose(_good(answer), _good(alone), rtol=0, atol=1e-5)
+from service.classification import top
 
 
 def test_the_best_come_first_and_ties_in_the_order_of_the_labels() -> None:

@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 
 from service import golden, store
-from service.classification import Classifier, top
+from service.classification import top
+from service.image_batches import ImageBatches
 from service.images import Picture
 from service.settings import RunOptions
 from tests.exports import write_classifier
@@ -76,7 +77,7 @@ def test_scores_are_those_of_the_model_asked_without_a_server(
     options = RunOptions(runtime="tensorflow", isolation="never")
     loaded = golden.load(store.find(models_dir / "shade"), options)
     assert loaded.manifest.image is not None
-    classifier = Classifier(loaded.programs[0]["classify"], loaded.manifest.image, 1)
+    classifier = ImageBatches(loaded.programs[0]["classify"], loaded.manifest.image, 1)
     for grey in (0, 77, 128, 200):
         file = picture(grey, (40, 30), "BMP")
         pixels = Picture.open(file, max_pixels=10_000).decode(loaded.manifest.image)

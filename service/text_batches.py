@@ -1,0 +1,89 @@
+"""Texts to one output row each, in batches of shapes that the runtime has seen before.
+
+Texts of about one length share a run, so that a long one costs its own time and not that of all
+that came with it; and a run is bounded in tokens, so that nobody waits for a long one for long.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import numpy as np
+
+from service.batch_shapes import batch_sizes, fitting, text_lengths
+from service.image_batches import Row, finite
+from service.manifest import Signature, TextInput
+from service.runtimes import Function, Tensors
+from service.texts import Tokens
+
+_MOST_TOKENS: Final = 2048
+"""Of one run, padding included; a processor is busy with fewer."""
+_WORTH: Final = 64
+"""Tokens of padding that cost less than a run of one's own."""
+
+
+class TextBatches:
+    """A signature of texts on one device."""
+
+    def __init__(
+        self, function: Function, signature: Signature, text: TextInput, max_batch_size: int
+    ) -> None:
+        self._function = function
+        self._masked = "mask" in signature.inputs
+        self._padding = text.padding
+        self._lengths = text_lengths(text.max_length)
+        self._sizes = {
+            length: batch_sizes(max(1, min(max_batch_size, _MOST_TOKENS // length)))
+            for length in self._lengths
+        }
+        self.batch_seconds = math.inf
+        """What the largest batch takes, known once warm."""
+
+    def warm(self) -> None:
+        """Run every shape once, so that no caller waits for the runtime's preparations."""
+        for length, sizes in self._sizes.items():
+            for size in sizes:
+                self._run(length, size, [])
+        longest = self._lengths[-1]
+        start = time.perf_counter()
+        self._run(longest, self._sizes[longest][-1], [])
+        self.batch_seconds = time.perf_counter() - start
+
+    def __call__(self, rows: Sequence[Tokens]) -> list[Row | Exception]:
+        """The float32 (D,) row of each text, none longer than the manifest says."""
+        answers: dict[int, Row | Exception] = {}
+        for length, indices in self._runs(rows):
+            size = fitting(self._sizes[length], len(indices))
+            outputs = self._run(length, size, [rows[index] for index in indices])
+            answers.update(zip(indices, outputs, strict=True))
+        return [answers[index] for index in range(len(rows))]
+
+    def _runs(self, rows: Sequence[Tokens]) -> Iterator[tuple[int, list[int]]]:
+        """The runs that a batch is made of: the length of each, and which rows are in it."""
+        indices: list[int] = []
+        length = wasted = 0
+        # From the longest down, each joins the run before it while that wastes little.
+        for index in sorted(range(len(rows)), key=lambda index: -len(rows[index])):
+            own = fitting(self._lengths, len(rows[index]))
+            wasted += length - own
+            if indices and (wasted > _WORTH or len(indices) == self._sizes[length][-1]):
+                yield length, indices
+                indices = []
+            if not indices:
+                length, wasted = own, 0
+            indices.append(index)
+        if indices:
+            yield length, indices
+
+    def _run(self, length: int, size: int, rows: Sequence[Tokens]) -> list[Row | Exception]:
+        tokens = np.full((size, length), self._padding, np.int32)
+        mask = np.zeros_like(tokens)
+        mask[len(rows) :, 0] = 1  # a row of nothing has no mean
+        for index, row in enumerate(rows):
+            tokens[index, : len(row)] = row
+            mask[index, : len(row)] = 1
+        inputs: Tensors = {"tokens": tokens, "mask": mask} if self._masked else {"tokens": tokens}
+        return finite(self._function(inputs)["embeddings"][: len(rows)])
