@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.exports import write_classifier
+from tests.exports_encoder import write_encoder
 from tests.server import Server
 
 
@@ -16,6 +17,14 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one model, `shade`, that tells dark pictures from light ones."""
     folder = tmp_path_factory.mktemp("models")
     write_classifier(folder / "shade" / "1")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def colours_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one model, `colours`, that embeds texts and pictures."""
+    folder = tmp_path_factory.mktemp("encoders")
+    write_encoder(folder / "colours" / "1", prompts={"query": "the query "})
     return folder
 
 

@@ -81,7 +81,7 @@ def write_encoder(
     manifest.write(folder)
     _write_goldens(folder, functions, masked)
     if text is not None:
-        tokenizer_path(folder).write_text(_tokenizer().to_str(), encoding="utf-8")
+        tokenizer_path(folder).write_text(tokenizer_json(), encoding="utf-8")
     if converted:
         for name in functions:
             convert(folder, name)
@@ -148,7 +148,8 @@ def _promise(
     return Signature(task="embed", inputs=inputs, outputs=outputs)
 
 
-def _tokenizer() -> Tokenizer:
+def tokenizer_json() -> str:
+    """The encoder's `tokenizer.json`."""
     vocabulary = {word: number for number, word in enumerate(WORDS)}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))  # noqa: S106 — a word
     tokenizer.normalizer = normalizers.Lowercase()
@@ -156,7 +157,8 @@ def _tokenizer() -> Tokenizer:
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
-    return tokenizer
+    contents: str = tokenizer.to_str()
+    return contents
 
 
 def _write_goldens(folder: Path, functions: Mapping[str, Any], masked: bool) -> None:
