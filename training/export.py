@@ -24,7 +24,14 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 import service.manifest
-from service.manifest import MODEL_NAME, Manifest, golden_path, keras_path, openvino_path
+from service.manifest import (
+    MODEL_NAME,
+    Manifest,
+    golden_path,
+    keras_path,
+    openvino_path,
+    tokenizer_path,
+)
 from training.conversion import convert
 from training.errors import ExportError
 
@@ -132,11 +139,6 @@ def prove(folder: Path) -> None:
         lines = (result.stderr.strip() or result.stdout.strip()).splitlines()
         reason = lines[-1] if lines else f"the proof ended with status {result.returncode}"
         raise ExportError(f"the export does not hold: {reason}")
-
-
-def tokenizer_path(folder: Path) -> Path:
-    """Where an export keeps what makes tokens of texts."""
-    return golden_path(folder).with_name("tokenizer.json")
 
 
 def next_version(versions: Path) -> int:

@@ -212,6 +212,8 @@ def _export(
         description=recipe.description,
         signatures={name: each.promise for name, each in served.items()},
         image=serving.image,
+        text=serving.text,
+        embeddings=serving.embeddings,
         labels=serving.labels,
         metrics=dict(metrics),
         provenance=provenance({"recipe": recipe.name, **recipe.settings()}),

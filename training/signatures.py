@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from service.manifest import ImageInput, Signature, TensorSpec
+from service.manifest import ImageInput, Signature, TensorSpec, TextInput
 
 Scaling = Literal["none", "unit", "symmetric", "imagenet", "caffe"]
 """What pixels x of 0–255 become before the model sees them.
@@ -100,8 +100,7 @@ def embed_image(encoder: keras.Model, image: ImageInput) -> Callable[..., Mappin
 
 def embed_image_promise(image: ImageInput, width: int) -> Signature:
     """What the manifest says of `embed_image`."""
-    size = (None, image.height, image.width, image.channels)
-    return _embedding_promise("images", TensorSpec(dtype="uint8", shape=size), width)
+    return _embedding_promise(image.tensors, width)
 
 
 def embed_text(encoder: keras.Model) -> Callable[..., Mapping[str, tf.Tensor]]:
@@ -114,14 +113,14 @@ def embed_text(encoder: keras.Model) -> Callable[..., Mapping[str, tf.Tensor]]:
     return function  # type: ignore[no-any-return] # TensorFlow ships no types
 
 
-def embed_text_promise(width: int) -> Signature:
+def embed_text_promise(text: TextInput, width: int) -> Signature:
     """What the manifest says of `embed_text`."""
-    return _embedding_promise("tokens", TensorSpec(dtype="int32", shape=(None, None)), width)
+    return _embedding_promise(text.tensors, width)
 
 
-def _embedding_promise(name: str, tensor: TensorSpec, width: int) -> Signature:
+def _embedding_promise(inputs: dict[str, TensorSpec], width: int) -> Signature:
     embeddings = TensorSpec(dtype="float32", shape=(None, width))
-    return Signature(task="infer", inputs={name: tensor}, outputs={"embeddings": embeddings})
+    return Signature(task="embed", inputs=inputs, outputs={"embeddings": embeddings})
 
 
 def live(function: Any, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

@@ -9,14 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from tokenizers import Tokenizer
 
 from service.manifest import Manifest
+from service.texts import Tokenizer
 from tests.training.emoji_drawings import COUNT, write_emoji
 from training.datasets import emoji
 from training.errors import DatasetError
 from training.evaluation import evaluate
-from training.export import tokenizer_path
 from training.recipes import emoji_clip
 from training.run import Result, run
 from training.tasks.embedding import Embedding
@@ -105,9 +104,18 @@ def test_the_export_embeds_both_and_carries_its_tokenizer(result: Result) -> Non
     assert (manifest.image.fit, manifest.image.padding) == ("pad", 255)
     assert manifest.metrics["test_name_to_image_recall_at_10"] <= 1
     loaded = tf.saved_model.load(str(result.export)).signatures
-    tokenizer = Tokenizer.from_file(str(tokenizer_path(result.export)))
-    tokens = [each.ids for each in tokenizer.encode_batch(["bar 3", "something odd"])]
-    texts = loaded["embed_text"](tokens=tf.constant(tokens, tf.int32))["embeddings"]
+    assert manifest.encoders.keys() == {"image", "text"}
+    assert manifest.text is not None
+    assert manifest.text.max_length == 32
+    assert manifest.embeddings is not None
+    assert manifest.embeddings.normalized
+    assert 0.01 <= (manifest.embeddings.temperature or 0) <= 0.1
+    (first, second) = Tokenizer.read(result.export, manifest.text).encode(["bar 3", "something"])
+    assert isinstance(first, np.ndarray)
+    assert isinstance(second, np.ndarray)
+    tokens = np.zeros((2, max(len(first), len(second))), np.int32)
+    tokens[0, : len(first)], tokens[1, : len(second)] = first, second
+    texts = loaded["embed_text"](tokens=tf.constant(tokens))["embeddings"]
     images = loaded["embed_image"](images=np.zeros((3, 64, 64, 3), np.uint8))["embeddings"]
     for vectors, rows in ((texts, 2), (images, 3)):
         assert vectors.shape == (rows, 16)

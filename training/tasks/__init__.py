@@ -19,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from service.manifest import ImageInput, Signature
+from service.manifest import Embeddings, ImageInput, Signature, TextInput
 from training.export import Function
 from training.pipeline import Epoch
 
@@ -46,6 +46,10 @@ class Serving:
     """How pictures become the input, where pictures do."""
     labels: tuple[str, ...] | None = None
     """The class names, where there are classes."""
+    text: TextInput | None = None
+    """How texts become the input, where texts do."""
+    embeddings: Embeddings | None = None
+    """What holds of the vectors, where they are embeddings."""
     tokenizer: str | None = None
     """How texts become tokens, where texts go in: the contents of `tokenizer.json`."""
 

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from service.manifest import ImageInput
+from service.manifest import Embeddings, ImageInput, TextInput
 from training import catalogue, goldens, pipeline, signatures
 from training.augmentation import Augmentation
 from training.byte_pairs import BytePairs
@@ -43,6 +43,9 @@ EXAMPLES: Final = (
     "a blue bird on a snow-covered mountain, waiting for the first train of the morning",
 )
 """Texts of our own, which drive the texts' encoder: an export's goldens."""
+
+PROMPT_TEMPLATE: Final = "{}"
+"""What is said of a drawing by a label: the label alone, as the captions that are learnt from."""
 
 
 class Embedding:
@@ -169,12 +172,13 @@ class Embedding:
         )
         pictures, texts = model.get_layer("image_encoder"), model.get_layer("text_encoder")
         made, said = goldens.made(height, width, channels), self.pieces.encode(EXAMPLES)
+        text = TextInput(max_length=self.pieces.max_length)
         width_of = texts.output_shape[-1]
         return Serving(
             signatures={
                 "embed_text": Served(
                     signatures.embed_text(texts),
-                    signatures.embed_text_promise(width_of),
+                    signatures.embed_text_promise(text, width_of),
                     {"tokens": said},
                 ),
                 "embed_image": Served(
@@ -184,6 +188,11 @@ class Embedding:
                 ),
             },
             image=image,
+            text=text,
+            embeddings=Embeddings(
+                temperature=float(1 / model.get_layer("similarity").scale),
+                prompt_template=PROMPT_TEMPLATE,
+            ),
             tokenizer=self.pieces.json,
         )
 
