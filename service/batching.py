@@ -1,8 +1,9 @@
 """Batches without a clock: an idle model answers at once; requests that come together share a run.
 
-A run takes what is there, up to `max_batch_size` rows; while one goes on, requests gather. The
-queue is bounded in rows. A caller who leaves takes its rows along, a list longer than a batch is
-split, and a batch that fails fails only the rows in it.
+A run takes what is there, up to `max_batch_size` rows; while one goes on, requests gather. Where
+rows differ in what they cost, a run is bounded in their weight too. The queue is bounded in rows.
+A caller who leaves takes its rows along, a list longer than a batch is split, and a batch that
+fails fails only the rows in it.
 """
 
 from __future__ import annotations
@@ -74,17 +75,23 @@ class Batcher(Generic[Row, Answer]):
         name: str,
         max_batch_size: int,
         max_queue: int,
+        weigh: Callable[[Row], int] | None = None,
+        max_weight: int = 0,
         on_loop: bool = False,
         observe_batch: Callable[[int, float], None] = lambda rows, seconds: None,
         observe_request: Callable[[float, float, bool], None] = lambda seconds, queued_s, ok: None,
     ) -> None:
         """Start one thread a worker, or none.
 
+        With `weigh` the rows of a batch weigh `max_weight` at most, or there is but one.
+
         `observe_batch` is told the rows and the seconds of each batch, `observe_request` of each
         request the seconds until its answer, those it waited of them, and whether it is good.
         """
         self._max_batch_size = max_batch_size
         self._max_queue = max_queue
+        self._weigh = weigh
+        self._max_weight = max_weight
         self._observe_batch = observe_batch
         self._observe_request = observe_request
         self._queue: deque[_Request[Row, Answer]] = deque()
@@ -215,19 +222,35 @@ class Batcher(Generic[Row, Answer]):
         with self._changed:
             if self._on_loop is None:
                 self._changed.wait_for(lambda: self._queue or self._closed)
+            weight = 0
             while self._queue and len(batch) < self._max_batch_size:
                 request = self._queue[0]
                 start = request.taken
+                end = min(start + self._max_batch_size - len(batch), len(request.rows))
+                if self._weigh is not None:
+                    weight, end = self._fitting(request.rows, start, end, weight)
+                if end == start:
+                    break
                 if not start:
                     request.begun_at = time.perf_counter()
-                request.taken = min(start + self._max_batch_size - len(batch), len(request.rows))
-                batch.extend((request, index) for index in range(start, request.taken))
-                if request.taken == len(request.rows):
+                request.taken = end
+                batch.extend((request, index) for index in range(start, end))
+                if end == len(request.rows):
                     self._queue.popleft()
             self._queued -= len(batch)
             if self._queue:
                 self._changed.notify()  # rows remain for another worker
         return batch
+
+    def _fitting(self, rows: Sequence[Row], start: int, end: int, weight: int) -> tuple[int, int]:
+        """Add rows to a batch of a weight: its weight then, and the first row that stays behind."""
+        assert self._weigh is not None  # noqa: S101 — whose caller asked
+        for index in range(start, end):
+            heavier = weight + self._weigh(rows[index])
+            if weight and heavier > self._max_weight:
+                return weight, index
+            weight = heavier
+        return weight, end
 
     def _deliver(
         self,

@@ -19,7 +19,7 @@ from service.runtimes import Program, RuntimeName, Tensors
 from service.settings import RunOptions, Settings
 from service.statistics import Statistics
 from service.store import Export
-from service.text_batches import TextBatches
+from service.text_batches import MOST_TOKENS, TextBatches
 from service.texts import Tokenizer
 
 logger = logging.getLogger(__name__)
@@ -198,11 +198,14 @@ class Model:
         self, name: str, workers: list[Worker[Any, Any]], is_isolated: bool
     ) -> Batcher[Any, Any]:
         batches = [each for each in workers if isinstance(each, ImageBatches | TextBatches)]
+        texts = [each for each in batches if isinstance(each, TextBatches)]
         return Batcher(
             workers,
             name=f"{self.export.name}-{name}",
             max_batch_size=self._settings.max_batch_size if batches else 1,
             max_queue=self._settings.max_queue,
+            weigh=texts[0].weigh if texts else None,
+            max_weight=MOST_TOKENS,
             on_loop=len(workers) == 1
             and not is_isolated
             and any(each.batch_seconds < _QUICK_S for each in batches),

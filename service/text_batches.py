@@ -19,8 +19,12 @@ from service.manifest import Signature, TextInput
 from service.runtimes import Function, Tensors
 from service.texts import Tokens
 
-_MOST_TOKENS: Final = 2048
-"""Of one run, padding included; a processor is busy with fewer."""
+MOST_TOKENS: Final = 1024
+"""Of one run, padding included: a processor is busy with fewer, and others wait for a long run."""
+_WARMED: Final = 256
+"""Tokens of the largest shapes that are run in advance: preparing a larger one takes longer, but
+little beside running it.
+"""
 _WORTH: Final = 64
 """Tokens of padding that cost less than a run of one's own."""
 
@@ -36,21 +40,29 @@ class TextBatches:
         self._padding = text.padding
         self._lengths = text_lengths(text.max_length)
         self._sizes = {
-            length: batch_sizes(max(1, min(max_batch_size, _MOST_TOKENS // length)))
+            length: batch_sizes(max(1, min(max_batch_size, MOST_TOKENS // length)))
             for length in self._lengths
         }
         self.batch_seconds = math.inf
-        """What the largest batch takes, known once warm."""
+        """What the largest batch takes, judged from a smaller one, known once warm."""
 
     def warm(self) -> None:
-        """Run every shape once, so that no caller waits for the runtime's preparations."""
+        """Run every shape of some size once: no caller is to wait for the runtime's preparations.
+
+        The longest text is among them, whatever its size.
+        """
+        longest = self._lengths[-1]
         for length, sizes in self._sizes.items():
             for size in sizes:
-                self._run(length, size, [])
-        longest = self._lengths[-1]
+                if size * length <= _WARMED or (size, length) == (1, longest):
+                    self._run(length, size, [])
         start = time.perf_counter()
-        self._run(longest, self._sizes[longest][-1], [])
-        self.batch_seconds = time.perf_counter() - start
+        self._run(longest, 1, [])
+        self.batch_seconds = (time.perf_counter() - start) * MOST_TOKENS / longest
+
+    def weigh(self, row: Tokens) -> int:
+        """The tokens of a run that a text takes, its padding included."""
+        return fitting(self._lengths, len(row))
 
     def __call__(self, rows: Sequence[Tokens]) -> list[Row | Exception]:
         """The float32 (D,) row of each text, none longer than the manifest says."""

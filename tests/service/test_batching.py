@@ -201,3 +201,28 @@ def test_batched_answers_are_the_unbatched_ones(
     assert sum(sizes) == sum(map(len, requests))
     assert max(sizes) == 32
     assert len(np.unique(np.round(alone, 4), axis=0)) > 32, "the pictures must tell rows apart"
+
+
+def test_a_batch_is_bounded_in_weight_and_takes_one_row_at_least() -> None:
+    batches: list[list[int]] = []
+
+    def work(rows: list[int]) -> list[int]:
+        batches.append(list(rows))
+        return rows
+
+    async def run() -> None:
+        batcher: Batcher[int, int] = Batcher(
+            [work],
+            name="weighed",
+            max_batch_size=4,
+            max_queue=99,
+            weigh=lambda row: row,
+            max_weight=10,
+            on_loop=True,
+        )
+        both = await asyncio.gather(batcher.submit([3, 3, 9, 50, 1, 1]), batcher.submit([1, 1, 1]))
+        assert both == [[3, 3, 9, 50, 1, 1], [1, 1, 1]]
+        await batcher.close()
+
+    asyncio.run(run())
+    assert batches == [[3, 3], [9], [50], [1, 1, 1, 1], [1]]
