@@ -49,6 +49,7 @@ def verify(arguments: Sequence[str]) -> int:
             "it can be served through TensorFlow as it is"
         )
     manifest = golden.read_manifest(export)
+    golden.read_tokenizer(export, manifest)
     failed = False
     options = _run_options(given)
     for way in ways(export, manifest, options, Runners(options.isolation)):
@@ -157,6 +158,10 @@ def _summary(export: Export, manifest: Manifest) -> str:
     if (image := manifest.image) is not None:
         size = f"{image.height}×{image.width}×{image.channels} pixels"
         lines.append(f"  pictures: {size}, fit {image.fit}, resampled by {image.resample}")
+    if manifest.text is not None:
+        lines.append(f"  texts: up to {manifest.text.max_length} tokens")
+    if manifest.width is not None:
+        lines.append(f"  vectors: {manifest.width} dimensions")
     if manifest.labels:
         shown = ", ".join(manifest.labels[:10]) + (" …" if len(manifest.labels) > 10 else "")
         lines.append(f"  labels: {len(manifest.labels)} ({shown})")

@@ -69,7 +69,7 @@ def load(export: Export, options: RunOptions) -> Loaded:
     else:
         manifest = read_manifest(export)
         read(export.path, manifest)  # goldens that cannot be read fail every way alike
-    tokenizer = None if manifest.text is None else Tokenizer.read(export.path, manifest.text)
+    tokenizer = read_tokenizer(export, manifest)
     failures: list[str] = []
     for way in ways(export, manifest, options, runners):
         try:
@@ -129,6 +129,15 @@ def read_manifest(export: Export) -> Manifest:
         ) from error
     except OSError as error:
         raise InvalidExport(f"manifest.json cannot be read: {error.strerror}") from error
+
+
+def read_tokenizer(export: Export, manifest: Manifest) -> Tokenizer | None:
+    """Read how an export takes texts; None where it takes none.
+
+    Raises:
+        InvalidExport: its tokenizer is missing or cannot be read.
+    """
+    return None if manifest.text is None else Tokenizer.read(export.path, manifest.text)
 
 
 def read(export: Path, manifest: Manifest) -> Goldens:

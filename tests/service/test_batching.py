@@ -221,7 +221,7 @@ def test_a_batch_is_bounded_in_weight_and_takes_one_row_at_least() -> None:
             on_loop=True,
         )
         both = await asyncio.gather(batcher.submit([3, 3, 9, 50, 1, 1]), batcher.submit([1, 1, 1]))
-        assert both == [[3, 3, 9, 50, 1, 1], [1, 1, 1]]
+        assert [*both] == [[3, 3, 9, 50, 1, 1], [1, 1, 1]]
         await batcher.close()
 
     asyncio.run(run())

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from service.__main__ import main
-from service.manifest import Manifest, golden_path, manifest_path
+from service.manifest import Manifest, golden_path, manifest_path, tokenizer_path
 from service.settings import Settings
 from service.store import Export
 from tests.breakage import OUTPUT, change_goldens
@@ -80,6 +80,21 @@ def test_verify_says_why_an_export_does_not_hold(broken: Export, capsys: Capture
     change_goldens(broken, lambda tensors: tensors.update({OUTPUT: tensors[OUTPUT][:, ::-1]}))
     assert main(["verify", str(broken.path), *ON_CPU]) == 1
     assert "openvino in float32 differs from the goldens by" in capsys.readouterr().err
+
+
+def test_an_encoder_is_summed_up_and_proven_with_its_tokenizer(
+    colours_dir: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    export = Path(shutil.copytree(colours_dir / "colours" / "1", tmp_path / "colours" / "1"))
+    assert main(["inspect", str(export)]) == 0
+    summary = capsys.readouterr().out
+    assert "signature embed_text (embed): tokens int32 any×any" in summary
+    assert "texts: up to 16 tokens" in summary
+    assert "vectors: 8 dimensions" in summary
+    assert main(["verify", str(export), *ON_CPU]) == 0
+    tokenizer_path(export).write_text("{}")
+    assert main(["verify", str(export), *ON_CPU]) == 1
+    assert "tokenizer.json cannot be read" in capsys.readouterr().err
 
 
 def test_verify_needs_the_goldens(broken: Export, capsys: Capture) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from service import embedding
+from service.embedding import Input
 from service.engine import Engine
 from service.errors import (
     InputTooLarge,
@@ -35,7 +36,7 @@ RED, GREEN, BLUE = (
 
 def test_pictures_and_texts_come_back_in_their_order(colours_dir: Path) -> None:
     async def use(engine: Engine) -> None:
-        inputs = ["blue", RED, "a photo of the green", "red", GREEN, BLUE]
+        inputs: list[Input] = ["blue", RED, "a photo of the green", "red", GREEN, BLUE]
         with await engine.lease(None, task="embed") as lease:
             vectors = await engine.embed(lease, inputs)
         assert vectors.rows.shape == (6, 8)
