@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 Tokens = NDArray[np.int32]
 """The tokens of one text, int32 (T,), special ones among them, no padding."""
+
+_MOST_CHARACTERS: Final = 1_000_000
+"""Of one text, and of those that are read at a time: each costs some 120 bytes while it is read."""
 
 
 class Tokenizer:
@@ -67,11 +70,12 @@ class Tokenizer:
         reasons = [_unreadable(text) for text in texts]
         readable = [text for text, reason in zip(texts, reasons, strict=True) if not reason]
         tokenizer = self._truncating if truncate else self._whole
-        encoded = iter(tokenizer.encode_batch_fast(readable))
-        return [
-            InvalidInput(reason) if reason else self._checked(next(encoded).ids)
-            for reason in reasons
-        ]
+        read = (
+            self._checked(encoding.ids)
+            for some in _portions(readable)
+            for encoding in tokenizer.encode_batch_fast(some)
+        )
+        return [InvalidInput(reason) if reason else next(read) for reason in reasons]
 
     def check(self, tokens: Tokens) -> Tokens | InvalidInput:
         """Tokens that the caller read by this tokenizer, if they are of it and not too many."""
@@ -123,10 +127,29 @@ def _tokenizer(contents: str) -> tokenizers.Tokenizer:
     return tokenizer
 
 
+def _portions(texts: Sequence[str]) -> Iterator[list[str]]:
+    """The texts, as many at a time as are of some size together."""
+    some: list[str] = []
+    size = 0
+    for text in texts:
+        size += len(text)
+        if some and size > _MOST_CHARACTERS:
+            yield some
+            some, size = [], len(text)
+        some.append(text)
+    if some:
+        yield some
+
+
 def _unreadable(text: str) -> str:
     """Why a text cannot be read; empty where it can."""
     if not text:
         return "the text is empty"
+    if len(text) > _MOST_CHARACTERS:
+        return (
+            f"the text has {len(text)} characters, and {_MOST_CHARACTERS} are read at most: send "
+            "its parts"
+        )
     if not text.isascii():
         try:
             text.encode()

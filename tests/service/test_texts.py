@@ -77,6 +77,18 @@ def test_a_megabyte_is_counted(tokenizer: Tokenizer) -> None:
     assert "250002 tokens" in refused.message
 
 
+def test_more_than_a_megabyte_is_not_read(tokenizer: Tokenizer) -> None:
+    red, refused, blue = tokenizer.encode(["red", "r" * 1_000_001, "blue"], truncate=True)
+    assert (_words(red)[1], _words(blue)[1]) == ("red", "blue")
+    assert isinstance(refused, InvalidInput)
+    assert "has 1000001 characters, and 1000000 are read at most" in refused.message
+
+
+def test_many_large_texts_are_read_in_their_order(tokenizer: Tokenizer) -> None:
+    texts = [f"{word} " + "a" * 400_000 for word in WORDS[4:9]]
+    assert [_words(each)[1] for each in tokenizer.encode(texts)] == list(WORDS[4:9])
+
+
 def test_what_tokenizer_json_says_of_cutting_and_padding_is_not_heeded() -> None:
     trained = json.loads(tokenizer_json())
     trained["truncation"] = {
