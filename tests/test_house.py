@@ -55,6 +55,7 @@ AGREED_WORDS = {
     "training.commands": ("add", "run"),
     "training.datasets": ("load",),
     "training.illustrations": ("draw",),
+    "training.importers": ("read",),
     "training.recipes": ("RECIPE",),
     "training.tasks": ("TASK",),
 }

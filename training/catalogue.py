@@ -2,7 +2,7 @@
 
 Adding one is a new file in its folder, removing one is deleting it; there is no list to edit. Names
 are written with hyphens by people and with underscores by Python: `mnist-lenet5` is the module
-`mnist_lenet5`.
+`mnist_lenet5`. A name that Python keeps to itself has one behind: `import` is `import_`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import difflib
 import importlib
+import keyword
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
@@ -17,7 +18,7 @@ from typing import Any, Final, Literal
 
 from training.errors import UsageError
 
-Kind = Literal["recipe", "architecture", "dataset", "task", "illustration", "command"]
+Kind = Literal["recipe", "architecture", "dataset", "task", "illustration", "command", "importer"]
 
 WORDS: Final[dict[Kind, str]] = {
     "recipe": "RECIPE",
@@ -26,6 +27,7 @@ WORDS: Final[dict[Kind, str]] = {
     "task": "TASK",
     "illustration": "draw",
     "command": "run",
+    "importer": "read",
 }
 """The word that every module of a kind offers."""
 
@@ -38,7 +40,7 @@ _ROOT: Final = Path(__file__).parent
 def names(kind: Kind) -> tuple[str, ...]:
     """Every name of a kind, sorted, hyphenated."""
     files = (_ROOT / f"{kind}s").glob("[a-z]*.py")
-    return tuple(sorted(file.stem.replace("_", "-") for file in files))
+    return tuple(sorted(file.stem.rstrip("_").replace("_", "-") for file in files))
 
 
 def summary(kind: Kind, name: str) -> str:
@@ -94,4 +96,5 @@ def _source(kind: Kind, name: str) -> ast.Module:
 
 
 def _stem(name: str) -> str:
-    return name.replace("-", "_")
+    stem = name.replace("-", "_")
+    return f"{stem}_" if keyword.iskeyword(stem) else stem

@@ -52,11 +52,12 @@ def export(
     name: str,
     models_dir: Path,
     tokenizer: str | None = None,
+    keras_file: bool = True,
 ) -> Path:
     """Write `model` as the next version of `name` and prove it in a fresh process.
 
     Args:
-        model: what the signatures call; saved whole as a Keras file too.
+        model: what the signatures call.
         signatures: by the names that the manifest promises; the first is also written as
             `serving_default`, which TensorFlow Serving's clients call.
         manifest: what the export promises.
@@ -64,6 +65,7 @@ def export(
         name: the folder of the model's versions.
         models_dir: the folder of all models.
         tokenizer: the contents of `tokenizer.json`, for a model of texts.
+        keras_file: save the model whole as a Keras file too, to train further.
 
     Returns:
         The folder of the new version.
@@ -83,7 +85,7 @@ def export(
         models_dir.mkdir(parents=True, exist_ok=True)
         workplace = Path(tempfile.mkdtemp(prefix=".export-", dir=models_dir))
         folder = workplace / name / str(next_version(models_dir / name))
-        write(folder, model, signatures, manifest, goldens)
+        write(folder, model, signatures, manifest, goldens, keras_file=keras_file)
         if tokenizer is not None:
             tokenizer_path(folder).write_text(tokenizer, encoding="utf-8")
         prove(folder)
@@ -106,16 +108,19 @@ def write(
     signatures: Mapping[str, Function],
     manifest: Manifest,
     goldens: Mapping[str, tuple[Tensors, Tensors]],
+    *,
+    keras_file: bool = True,
 ) -> None:
-    """Write every file of an export into `folder`."""
+    """Write every file of an export into `folder`, the tokenizer's aside."""
     module = tf.Module()
     module.model = model  # the variables that the signatures use must hang on what is saved
     default = next(iter(signatures.values()))
     tf.saved_model.save(module, str(folder), signatures={**signatures, "serving_default": default})
     manifest.write(folder)
     _write_goldens(golden_path(folder), goldens)
-    keras_path(folder).parent.mkdir(parents=True)
-    model.save(keras_path(folder))
+    if keras_file:
+        keras_path(folder).parent.mkdir(parents=True)
+        model.save(keras_path(folder))
     reloaded = tf.saved_model.load(str(folder))
     for name in signatures:
         convert(reloaded.signatures[name], openvino_path(folder, name))

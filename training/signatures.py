@@ -103,19 +103,32 @@ def embed_image_promise(image: ImageInput, width: int) -> Signature:
     return _embedding_promise(image.tensors, width)
 
 
-def embed_text(encoder: keras.Model) -> Callable[..., Mapping[str, tf.Tensor]]:
-    """The signature `embed_text`: `tokens` int32 (B, T), 0 behind → `embeddings` (B, D)."""
+def embed_text(
+    encoder: keras.Model, *, masked: bool = False
+) -> Callable[..., Mapping[str, tf.Tensor]]:
+    """The signature `embed_text`: `tokens` int32 (B, T) → `embeddings` (B, D).
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32, name="tokens")])
+    Args:
+        encoder: takes tokens, padding behind; where `masked`, {`tokens`; `mask`}.
+        masked: take `mask` too, int32 (B, T), 1 at tokens and 0 at padding.
+    """
+    tensor = tf.TensorSpec([None, None], tf.int32, name="tokens")
+
+    @tf.function(input_signature=[tensor])
     def function(tokens: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"embeddings": encoder(tokens, training=False)}
 
-    return function  # type: ignore[no-any-return] # TensorFlow ships no types
+    @tf.function(input_signature=[tensor, tf.TensorSpec([None, None], tf.int32, name="mask")])
+    def with_mask(tokens: tf.Tensor, mask: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"embeddings": encoder({"tokens": tokens, "mask": mask}, training=False)}
+
+    return with_mask if masked else function  # type: ignore[no-any-return] # TensorFlow: no types
 
 
-def embed_text_promise(text: TextInput, width: int) -> Signature:
+def embed_text_promise(text: TextInput, width: int, *, masked: bool = False) -> Signature:
     """What the manifest says of `embed_text`."""
-    return _embedding_promise(text.tensors, width)
+    inputs = text.tensors
+    return _embedding_promise(inputs | {"mask": inputs["tokens"]} if masked else inputs, width)
 
 
 def _embedding_promise(inputs: dict[str, TensorSpec], width: int) -> Signature:
