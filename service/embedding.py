@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from service import metrics
 from service.decoding import Decoders
 from service.errors import InvalidInput, RequestError, ServiceError, UnsupportedTask
 from service.images import Picture
@@ -77,6 +78,8 @@ class Encoder:
         vectors = said | seen
         rows = np.stack([vectors[index] for index in range(len(inputs))])
         counts = [len(tokens[index]) if index in tokens else 0 for index in range(len(inputs))]
+        if tokens:
+            metrics.TOKENS.labels(model.export.name, str(model.export.version)).inc(sum(counts))
         return Vectors(rows, counts)
 
     async def _tokens(

@@ -22,6 +22,9 @@ BATCH_ROWS: Final = Histogram(
     ["model", "version"],
     buckets=(1, 2, 4, 8, 16, 32, 64, 128),
 )
+TOKENS: Final = Counter(
+    "lutrin_tokens", "Tokens of the texts embedded, by model.", ["model", "version"]
+)
 QUEUED_ROWS: Final = Gauge(
     "lutrin_queued_rows", "Rows that wait for a model.", ["model", "version"]
 )
@@ -66,7 +69,7 @@ SHADOW_CALLS: Final = Counter(
 
 def forget(model: str, version: str) -> None:
     """Drop the series of a version that is no longer served, and what they keep alive."""
-    for family in (BATCH_ROWS, QUEUED_ROWS, IN_FLIGHT, MODEL_READY, GOLDEN_ERROR):
+    for family in (BATCH_ROWS, TOKENS, QUEUED_ROWS, IN_FLIGHT, MODEL_READY, GOLDEN_ERROR):
         with contextlib.suppress(KeyError):
             family.remove(model, version)
     SPLIT_CALLS.remove_by_labels({"model": model, "version": version})

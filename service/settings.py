@@ -166,6 +166,8 @@ class Settings(BaseSettings):
     """Pictures in one request."""
     max_texts: PositiveInt = 2048
     """Texts in one request."""
+    token_inputs: bool = False
+    """Take token ids for texts on /v1/embeddings: callers send this model's own token ids."""
     max_top_k: PositiveInt = 1000
     """The largest `top_k` that a request may ask for."""
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from service.manifest import ImageInput, Signature, Task
+from service.manifest import ImageInput, Modality, Signature, Task
 from service.model import Model, State
 from service.shelf import Shelf
 
@@ -44,6 +44,12 @@ class ModelDescription(BaseModel):
     labels: int | None
     """How many classes it tells apart."""
     input: ImageInput | None
+    modalities: list[Modality] | None
+    """What it embeds; empty where it makes no vectors."""
+    width: int | None
+    """Dimensions of its vectors, where it makes any."""
+    max_length: int | None
+    """Tokens of the longest text that it takes, special ones included, where it takes texts."""
     signatures: dict[str, Signature] | None
     runtime: str | None
     device: str | None
@@ -77,6 +83,9 @@ def describe(shelf: Shelf) -> dict[str, Any]:
         "tasks": manifest.tasks if manifest else None,
         "labels": len(manifest.labels) if manifest and manifest.labels else None,
         "input": manifest.image.model_dump() if manifest and manifest.image else None,
+        "modalities": list(manifest.encoders) if manifest else None,
+        "width": manifest.width if manifest else None,
+        "max_length": manifest.text.max_length if manifest and manifest.text else None,
         "signatures": {
             name: signature.model_dump() for name, signature in manifest.signatures.items()
         }

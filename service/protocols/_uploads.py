@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import AsyncGenerator
 from functools import lru_cache
 from typing import Annotated, Any, Final, NamedTuple
@@ -15,11 +14,11 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from service.errors import InputTooLarge, InvalidInput, UnsupportedType
+from service.protocols._base64 import from_base64
 from service.protocols._body import read_body
 from service.protocols._envelope import header
 from service.settings import Settings
 
-_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
 _FORMS: Final = (
     "send a picture as the body with its Content-Type (such as image/png), "
     "a form (multipart/form-data, field 'image'), or JSON with 'images'"
@@ -189,29 +188,8 @@ def _read_json(body: bytes, query: ClassifyRequest, settings: Settings) -> Uploa
         asked = ClassifyRequest.model_validate_json(body)
     except ValidationError as error:
         raise _invalid(error) from None
-    files = [_decode(text, index) for index, text in enumerate(asked.images)]
+    files = [from_base64(text, f"images[{index}]") for index, text in enumerate(asked.images)]
     return Upload(files, _over(query, asked))
-
-
-def _decode(text: str, index: int) -> bytes:
-    name = f"images[{index}]"
-    scheme = text[:8].lower()
-    if scheme.startswith(("http://", "https://")):
-        raise InvalidInput(
-            f"{name} is a URL, and this service fetches none: send the file in base64", param=name
-        )
-    if scheme.startswith("data:"):
-        kind, comma, text = text.partition(",")
-        if not comma or not kind.lower().endswith(";base64"):
-            raise InvalidInput(
-                f"{name} is a data URI that is not 'data:<type>;base64,<data>'", param=name
-            )
-    try:
-        # Both alphabets are taken, with or without padding and line breaks: clients send them all.
-        plain = text.encode("ascii").translate(_STANDARD, b" \t\r\n").rstrip(b"=")
-        return base64.b64decode(plain + b"=" * (-len(plain) % 4), validate=True)
-    except ValueError as error:
-        raise InvalidInput(f"{name} is not base64: {error}", param=name) from None
 
 
 def _too_many(settings: Settings) -> InputTooLarge:

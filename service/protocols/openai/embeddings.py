@@ -1,0 +1,90 @@
+"""OpenAI's embeddings: texts in, and pictures as Infinity takes them; vectors out."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import Final, NamedTuple, cast
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.embedding import Vectors
+from service.engine import Engine
+from service.protocols._body import read_inflated
+from service.protocols._document import OF_A_MODEL
+from service.protocols._envelope import JSONReply, named, while_connected
+from service.protocols._key import request_key
+from service.protocols._openai_document import errors
+from service.protocols._openai_error import OpenAIErrorRoute
+from service.protocols.openai import document
+from service.protocols.openai.reply import render
+from service.protocols.openai.request import EmbeddingRequest, read
+from service.settings import Settings
+
+router: Final = APIRouter(route_class=OpenAIErrorRoute, tags=["OpenAI"])
+
+_LONG: Final = 64 * 1024
+"""Bytes; a longer body is understood on a thread, so that others are answered meanwhile."""
+_MANY: Final = 16 * 1024
+"""Numbers; an answer of more is written on a thread."""
+_ERRORS: Final = errors(400, 404, 413, 415, 429, 503, 504)
+
+
+@router.post(
+    "/v1/embeddings",
+    summary="Embed texts or pictures",
+    response_model=document.EmbeddingReply,
+    responses=OF_A_MODEL | _ERRORS,
+    openapi_extra=document.EMBEDDINGS,
+)
+@router.post(
+    "/openai/v1/embeddings",
+    summary="Embed texts or pictures, at OpenAI's base URL",
+    response_model=document.EmbeddingReply,
+    responses=OF_A_MODEL | _ERRORS,
+    openapi_extra=document.EMBEDDINGS,
+)
+async def embeddings(request: Request) -> Response:
+    """The vector of each text, or of each picture where `modality` says so, in their order.
+
+    Arrays of token ids are refused unless TOKEN_INPUTS is on: clients make them by another model's
+    tokenizer, and their vectors would mean nothing. LangChain sends texts when told
+    `OpenAIEmbeddings(check_embedding_ctx_length=False)`.
+    """
+    settings = cast(Settings, request.app.state.settings)
+    body = await read_inflated(request, settings)
+    if len(body) < _LONG:
+        asked = read(body, settings)
+    else:
+        asked = await asyncio.to_thread(read, body, settings)
+    answer = await while_connected(request, _embed(request, asked))
+    write = partial(render, answer.vectors, answer.model, asked.encoding_format)
+    is_short = answer.vectors.rows.size < _MANY
+    text = write() if is_short else await asyncio.to_thread(write)
+    return named(JSONReply(text), answer.model, answer.version)
+
+
+class _Answer(NamedTuple):
+    """Vectors, and the model that gave them."""
+
+    vectors: Vectors
+    model: str
+    version: int
+
+
+async def _embed(request: Request, asked: EmbeddingRequest) -> _Answer:
+    engine = cast(Engine, request.app.state.engine)
+    key = request_key(request.scope) or asked.key
+    with await engine.lease(
+        asked.model, version=asked.version, label=asked.label, key=key, task="embed"
+    ) as lease:
+        vectors = await engine.embed(
+            lease,
+            asked.inputs,
+            dimensions=asked.dimensions,
+            truncate=asked.truncate,
+            purpose=asked.purpose,
+        )
+        return _Answer(vectors, lease.model.export.name, lease.model.export.version)
