@@ -90,7 +90,7 @@ RUN cd /opt/venv/lib/python3*/site-packages \
 
 # --- code: last, so that a change of it rebuilds in seconds -------------------------------------
 FROM ${BASE} AS service-code
-COPY LICENSE /app/
+COPY LICENSE NOTICE /app/
 COPY service /app/service
 RUN python -m compileall -q --invalidation-mode unchecked-hash /app
 

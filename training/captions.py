@@ -22,6 +22,7 @@ PHRASES: Final = (
     *("a {}", "an {}", "the {}", "{} emoji", "a picture of {}", "an emoji of {}"),
     *("something like {}", "something with {}", "something for {}", "something to do with {}"),
     *("something that is {}", "someone who is {}", "it is {}", "I want {}", "this is {}"),
+    *("something to {}", "something that {}", "at the {}", "I am {}", "I am in {}", "people in {}"),
 )
 """How people wrap in a sentence what they mean; none of the other words tells anything."""
 
@@ -76,6 +77,12 @@ def words(concepts: tuple[Concept, ...]) -> Iterator[str]:
     for concept in concepts:
         yield from concept.terms
         yield PHRASES[len(concept.name) % len(PHRASES)].format("")
+
+
+def inflected(terms: tuple[str, ...]) -> list[str]:
+    """Terms, and those of one word also with an s: lists say "fly" of what "flies"."""
+    ends = [term for term in terms if term.isascii() and term.isalpha() and term[-1] != "s"]
+    return [*terms, *(f"{term[:-1]}ies" if term[-1] == "y" else f"{term}s" for term in ends)]
 
 
 def _terms(concepts: tuple[Concept, ...]) -> list[str]:

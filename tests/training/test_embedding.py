@@ -23,7 +23,7 @@ from training.tasks.embedding import Embedding
 RECIPE = dataclasses.replace(
     emoji_clip.RECIPE,
     name="tiny-emoji",
-    arguments={"embedding_dim": 16, "widths": (8, 8), "hidden_dim": 16, "num_layers": 1},
+    arguments={"embedding_dim": 16},
     task_arguments={"held_out": "noto", "vocabulary_size": 300, "num_captions": 4},
     epochs=2,
     batch_size=4,

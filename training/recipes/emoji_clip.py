@@ -34,29 +34,22 @@ from training.recipe import Recipe
 
 RECIPE: Final = Recipe(
     name="emoji-clip",
-    description="Emoji and what people say of them, embedded in one space of 256 dimensions.",
+    description="Emoji and what people say of them, embedded in one space of 320 dimensions.",
     dataset="emoji",
     architecture="clip",
     task="embedding",
-    task_arguments={
-        "held_out": None,
-        "restyling": {
-            "light": 0.35,
-            "gain": 0.25,
-            "grey": 0.15,
-            "edges": 0.1,
-            "ground": 0.2,
-            "negative": 0.05,
-            "patch": 20,
-        },
-    },
+    task_arguments={"held_out": None},
     fit="pad",
     resample="lanczos",
-    epochs=200,
-    batch_size=128,
-    learning_rate=2e-3,
+    license=(
+        "Apache-2.0; learnt from Noto Emoji (Apache-2.0, SIL OFL 1.1), Twemoji (CC BY 4.0), Fluent "
+        "Emoji (MIT) and Unicode CLDR (Unicode-3.0): see NOTICE"
+    ),
+    epochs=20,
+    batch_size=256,
+    learning_rate=1e-3,
     weight_decay=5e-2,
-    averaging=0.99,
+    averaging=0.98,
     validation="test",
     keep="last",
     rotation=12.0,

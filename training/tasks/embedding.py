@@ -18,7 +18,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from service.manifest import Embeddings, ImageInput, TextInput
-from training import catalogue, goldens, pipeline, signatures
+from training import catalogue, encoder_beginnings, goldens, pipeline, signatures
 from training.augmentation import Augmentation
 from training.byte_pairs import BytePairs
 from training.captions import Captions, words
@@ -27,7 +27,6 @@ from training.errors import DatasetError
 from training.losses import Contrastive
 from training.metrics import RetrievalRecall
 from training.recipe import Recipe
-from training.restyling import Restyling
 from training.retrieval import Encoder, Retrieval, Vectors
 from training.tasks import Answer, Served, Serving
 
@@ -59,7 +58,6 @@ class Embedding:
         vocabulary_size: tokens of the tokenizer at most.
         max_length: tokens of a text at most.
         num_captions: that are drawn for each concept.
-        restyling: the fields of `Restyling`.
     """
 
     def __init__(
@@ -71,7 +69,6 @@ class Embedding:
         vocabulary_size: int = 4000,
         max_length: int = 32,
         num_captions: int = 24,
-        restyling: Mapping[str, Any] | None = None,
     ) -> None:
         if held_out is not None and held_out not in dataset.vendors:
             raise DatasetError(
@@ -91,7 +88,7 @@ class Embedding:
         self.retrieval = Retrieval(dataset, tested, self.pieces)
         self.train, self.validation = pipeline.training_and_validation(seen, unseen, recipe)
         self.augmentation = Augmentation(**recipe.group("augmentation"))  # type: ignore[arg-type] # checked when overridden
-        self.restyling = Restyling(**(restyling or {}))
+        self._begun: list[NDArray[np.float32]] | None = None
 
     @property
     def steps(self) -> int:
@@ -99,15 +96,25 @@ class Embedding:
         return pipeline.steps_of(self.train, self.recipe.batch_size)
 
     def build(self) -> keras.Model:
-        """The recipe's architecture for the data set's drawings, all concepts told apart."""
+        """The recipe's architecture, all concepts told apart; it begins at what needs no steps.
+
+        Its weights come from `encoder_beginnings`: the drawings' discriminants and the captions'
+        latent semantics.
+        """
         build = catalogue.get("architecture", self.recipe.architecture)
-        return build(
+        model: keras.Model = build(
             self.dataset.image_shape,
             len(self.pieces),
-            max_length=self.pieces.max_length,
-            num_concepts=len(self.dataset.concepts),
+            len(self.dataset.concepts),
             **self.recipe.arguments,
         )
+        if self._begun is None:
+            encoder_beginnings.begin(
+                model, self.dataset.concepts, self.pieces, self.train, self._changed
+            )
+            self._begun = model.get_weights()
+        model.set_weights(self._begun)  # the export's model is another of the same
+        return model
 
     def training_batches(self, epoch: pipeline.Epoch) -> tf.data.Dataset:
         """Batches of B concepts, drawn by V vendors: (inputs, positives).
@@ -197,12 +204,13 @@ class Embedding:
         )
 
     def _augmented(self, images: tf.Tensor, concepts: tf.Tensor, seed: tf.Tensor) -> Any:
-        seeds = tf.unstack(tf.random.split(seed, 3))
+        seeds = tf.unstack(tf.random.split(seed, 2))
         inputs, positives = self._said(images, concepts, self._chosen(concepts, seeds[0]))
-        pixels = inputs["images"]
-        if self.augmentation.active:  # which takes bright ink on black
-            pixels = 255.0 - self.augmentation(255.0 - pixels, seeds[1])
-        return {**inputs, "images": self.restyling(pixels, seeds[2])}, positives
+        return {**inputs, "images": self._changed(inputs["images"], seeds[1])}, positives
+
+    def _changed(self, pixels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Drawings float32 (B, H, W, 3) augmented, which takes bright ink on black."""
+        return 255.0 - self.augmentation(255.0 - pixels, seed)
 
     def _plain(self, images: tf.Tensor, concepts: tf.Tensor) -> Any:
         return self._said(images, concepts, tf.zeros_like(concepts))
