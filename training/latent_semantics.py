@@ -69,4 +69,5 @@ def said_of(tokens: Sequence[NDArray[np.int32]], vocabulary_size: int) -> NDArra
 
 def _unit(rows: NDArray[np.floating]) -> Floats:
     lengths = np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
-    return (rows / lengths).astype(np.float32)
+    unit: Floats = (rows / lengths).astype(np.float32)
+    return unit

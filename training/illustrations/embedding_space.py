@@ -60,13 +60,9 @@ def principal(rows: NDArray[np.float32]) -> tuple[Points, Points]:
 def _scatter(axes: Axes, pictures: Points, names: Points, groups: NDArray[np.str_]) -> None:
     for number, group in enumerate(sorted(set(groups.tolist()))):
         chosen, colour = groups == group, f"C{number}"
-        axes.scatter(*pictures[chosen].T, s=6, color=colour, alpha=0.5, linewidths=0)
-        axes.scatter(
-            *names[chosen].T,
-            s=14,
-            facecolors="none",
-            edgecolors=colour,
-            linewidths=0.6,
-            label=group,
-        )
+        across, up = pictures[chosen].T
+        axes.scatter(across, up, s=6, color=colour, alpha=0.5, linewidths=0)
+        across, up = names[chosen].T
+        ring = {"facecolors": "none", "edgecolors": colour}
+        axes.scatter(across, up, s=14, linewidths=0.6, label=group, **ring)
     axes.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)

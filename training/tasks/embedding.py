@@ -58,6 +58,9 @@ class Embedding:
         vocabulary_size: tokens of the tokenizer at most.
         max_length: tokens of a text at most.
         num_captions: that are drawn for each concept.
+        temperature: τ of the export, at which shares of a softmax over names are as sure as they
+            are right on drawings never learnt from; None for the learnt one, which is of pairs
+            that were.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Embedding:
         vocabulary_size: int = 4000,
         max_length: int = 32,
         num_captions: int = 24,
+        temperature: float | None = None,
     ) -> None:
         if held_out is not None and held_out not in dataset.vendors:
             raise DatasetError(
@@ -77,6 +81,7 @@ class Embedding:
         self.recipe = recipe
         self.dataset = dataset
         self.held_out = held_out
+        self.temperature = temperature
         self.vendors = tuple(vendor for vendor in dataset.vendors if vendor != held_out)
         self.pieces = BytePairs.learn(words(dataset.concepts), vocabulary_size, max_length)
         self.captions = Captions.draw(
@@ -109,8 +114,9 @@ class Embedding:
             **self.recipe.arguments,
         )
         if self._begun is None:
+            images, drawn = self.train
             encoder_beginnings.begin(
-                model, self.dataset.concepts, self.pieces, self.train, self._changed
+                model, self.dataset.concepts, self.pieces, (images, drawn), self._changed
             )
             self._begun = model.get_weights()
         model.set_weights(self._begun)  # the export's model is another of the same
@@ -197,7 +203,7 @@ class Embedding:
             image=image,
             text=text,
             embeddings=Embeddings(
-                temperature=float(1 / model.get_layer("similarity").scale),
+                temperature=self.temperature or float(1 / model.get_layer("similarity").scale),
                 prompt_template=PROMPT_TEMPLATE,
             ),
             tokenizer=self.pieces.json,
