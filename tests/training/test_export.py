@@ -98,7 +98,7 @@ def test_the_saved_model_the_conversion_and_the_keras_file_answer_alike(
 def quick(unproven: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Write a file for an export: what is tested is where it goes."""
 
-    def write(folder: Path, *_: object) -> None:
+    def write(folder: Path, *_: object, keras_file: bool) -> None:
         folder.mkdir(parents=True)
         (folder / "saved_model.pb").touch()
 

@@ -54,7 +54,7 @@ def build(
     num_types: int = 2,
     dropout_rate: float = 0.1,
     attention_dropout_rate: float = 0.1,
-    activation: str = "gelu",
+    activation: Any = "gelu",
     epsilon: float = 1e-12,
 ) -> keras.Model:
     """An encoder for texts of up to `max_length` tokens.
@@ -69,7 +69,7 @@ def build(
         num_types: kinds of token: the first text's and the second's.
         dropout_rate: share dropped of the embeddings and of every sub-layer's output, 0–1.
         attention_dropout_rate: share dropped of the attention's scores, 0–1.
-        activation: of the position-wise networks, by its Keras name.
+        activation: of the position-wise networks, by its Keras name or a registered function.
         epsilon: of all normalizations.
 
     Returns:

@@ -63,6 +63,7 @@ def _scatter(axes: Axes, pictures: Points, names: Points, groups: NDArray[np.str
         across, up = pictures[chosen].T
         axes.scatter(across, up, s=6, color=colour, alpha=0.5, linewidths=0)
         across, up = names[chosen].T
-        ring = {"facecolors": "none", "edgecolors": colour}
-        axes.scatter(across, up, s=14, linewidths=0.6, label=group, **ring)
+        axes.scatter(
+            across, up, s=14, facecolors="none", edgecolors=colour, linewidths=0.6, label=group
+        )
     axes.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)

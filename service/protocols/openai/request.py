@@ -93,7 +93,7 @@ class _Check(NamedTuple):
         if not isinstance(value, self.kind):
             return False
         if self.kind is int:
-            return value is not True and value is not False and bool(value >= 1)
+            return type(value) is int and value >= 1  # true and false are integers to Python
         return not self.values or value in self.values
 
 
