@@ -14,6 +14,7 @@ import pytest
 
 from service.protocols import _example
 from tests.exports import write_classifier
+from tests.exports_encoder import write_encoder
 from tests.server import Server
 
 ROOT = Path(__file__).parent.parent
@@ -40,9 +41,10 @@ WORKING = ("digit", "classes")
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server of the examples' model, of one with two versions, and of one to be unloaded."""
+    """A server of the examples' models, of one with two versions, and of one to be unloaded."""
     folder = tmp_path_factory.mktemp("models")
     shutil.copytree(ROOT / "models" / _example.MODEL, folder / _example.MODEL)
+    write_encoder(folder / _example.ENCODER / "1")
     write_classifier(folder / "shade" / "1")
     shutil.copytree(folder / "shade" / "1", folder / "shade" / "2")
     shutil.copytree(folder / "shade" / "1", folder / "spare" / "1")
@@ -118,6 +120,17 @@ def test_the_examples_of_a_digit_are_answered(
     body = operations["POST /v1/classify"]["requestBody"]["content"]["application/json"]
     reply = server.client.post("/v1/classify", json=body["example"])
     assert reply.json()["results"][0]["predictions"][0]["label"] == "7"
+
+
+def test_the_examples_of_embeddings_are_answered(
+    server: Server, operations: dict[str, dict[str, Any]]
+) -> None:
+    for path in ("/v1/embeddings", "/openai/v1/embeddings"):
+        body = operations[f"POST {path}"]["requestBody"]["content"]["application/json"]
+        reply = server.client.post(path, json=body["example"])
+        assert reply.status_code == 200, reply.text
+        assert reply.headers["x-model-name"] == _example.ENCODER
+        assert len(reply.json()["data"]) == len(body["example"]["input"])
 
 
 def test_schemathesis_finds_nothing(

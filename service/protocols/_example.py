@@ -9,6 +9,8 @@ from typing import Final
 
 MODEL: Final = "mnist-lenet5"
 """The model of the examples."""
+ENCODER: Final = "emoji-clip"
+"""The model of vectors there."""
 SIZE: Final = 28
 """Pixels of the picture's height and width."""
 

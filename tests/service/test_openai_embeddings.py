@@ -12,6 +12,7 @@ import httpx
 import numpy as np
 import openai
 import pytest
+import tiktoken
 from langchain_openai import OpenAIEmbeddings
 
 from tests.exports_encoder import COLOURS, write_encoder
@@ -101,6 +102,25 @@ def test_langchain_asks_with_texts(server: Server) -> None:
     documents = np.array(chain.embed_documents(["red", "blue", "white"]))
     query = np.array(chain.embed_query("a photo of the blue"))
     assert (documents @ query).argmax() == 1
+    assert asyncio.run(chain.aembed_documents(["red"])) == chain.embed_documents(["red"])
+
+
+def test_langchain_as_it_comes_sends_token_ids_and_is_told_the_remedy(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Its own vocabularies come from the internet; of any, it sends the ids.
+    ranks = {bytes([byte]): byte for byte in range(256)}
+    encoding = tiktoken.Encoding(
+        "bytes", pat_str=r"\S+|\s+", mergeable_ranks=ranks, special_tokens={}
+    )
+    monkeypatch.setattr(tiktoken, "get_encoding", lambda name: encoding)
+    chain = OpenAIEmbeddings(
+        model="colours",
+        base_url=f"{server.url}/v1",
+        api_key=KEY,  # type: ignore[arg-type]  # it takes a string too
+    )
+    with pytest.raises(openai.BadRequestError, match="check_embedding_ctx_length=False"):
+        chain.embed_query("red")
 
 
 @pytest.mark.parametrize("tokens", [[5, 7], [[5, 7], [4]]])

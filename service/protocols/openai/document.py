@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.embedding import Purpose
 from service.manifest import Modality
+from service.protocols import _example
 from service.protocols._key import REQUEST_KEY
 from service.protocols.openai.request import EncodingFormat
 
@@ -83,7 +84,7 @@ EMBEDDINGS: Final[dict[str, Any]] = {
         "content": {
             "application/json": {
                 "schema": EmbeddingBody.model_json_schema(),
-                "example": {"model": "emoji-clip", "input": ["sad cat", "vehicle that flies"]},
+                "example": {"model": _example.ENCODER, "input": ["sad cat", "vehicle that flies"]},
             }
         },
     },
