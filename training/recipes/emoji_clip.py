@@ -25,8 +25,8 @@ What other ways gave, Fluent 3D held out, from name to image:
 
 So learning begins where nothing is learnt: at linear discriminants of edges and colours, and at
 latent semantics of words; `training.encoder_beginnings` makes them. The shipped export learns from
-all three vendors, so no picture is left to test it with but by keywords: 18.5 / 36.9 / 44.6 for
-those withheld.
+all three vendors, in 5 minutes beside other work, so no picture is left to test it with but by
+keywords. Measured on the test set: 18.5 / 36.9 / 44.6 for those withheld (seed 1).
 
     python -m training train emoji-clip
 """
