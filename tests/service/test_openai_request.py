@@ -15,8 +15,8 @@ from service.protocols.openai.reply import render
 from service.protocols.openai.request import EmbeddingRequest, read
 from service.settings import Settings
 
-SETTINGS = Settings(_env_file=None)
-OWN_TOKENS = Settings(_env_file=None, token_inputs=True)
+SETTINGS = Settings()
+OWN_TOKENS = Settings(token_inputs=True)
 
 
 def _read(settings: Settings = SETTINGS, **fields: Any) -> EmbeddingRequest:
@@ -42,7 +42,7 @@ def test_every_field_is_read() -> None:
 
 def test_null_says_no_more_than_leaving_it_out() -> None:
     fields = set(EmbeddingRequest._fields) - {"inputs", "model", "purpose"}
-    nulls = dict.fromkeys([*fields, "user", "modality", "input_type"])
+    nulls: Any = dict.fromkeys([*fields, "user", "modality", "input_type"])
     assert _read(input="red", **nulls) == _read(input="red")
     assert _read(input="red").encoding_format == "float"
 
