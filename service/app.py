@@ -23,6 +23,7 @@ from service.protocols._envelope import EnvelopeRoute, request_id_of
 from service.protocols._openai_error import envelope
 from service.settings import Settings
 from service.version import __version__
+from service.zero_shot import ZeroShot
 
 if TYPE_CHECKING:
     from service.grpc.server import Server
@@ -88,6 +89,7 @@ def create_app(settings: Settings) -> ASGIApp:
     )
     app.state.settings = settings
     app.state.engine = engine
+    app.state.zero_shot = ZeroShot(engine)
     app.add_exception_handler(HTTPException, _speak_http_error)
     app.add_route("/", _to_documentation, include_in_schema=False)
     routers = protocols.routers()

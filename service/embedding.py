@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -15,6 +17,7 @@ from service.errors import InvalidInput, RequestError, ServiceError, Unsupported
 from service.images import Picture
 from service.manifest import Manifest
 from service.model import Model
+from service.similarity import unit
 from service.texts import Tokenizer, Tokens
 
 Input: TypeAlias = str | bytes | Tokens
@@ -29,6 +32,8 @@ _SLICE: Final = 128
 """Rows of one request that wait for a model at a time: others have their turn between, and a long
 request takes no more than this of the queue.
 """
+_PLACE: Final = re.compile(r"input(?:\[(\d+)\])?")
+"""What the errors of this room call an input, or all of them."""
 
 
 class Vectors(NamedTuple):
@@ -132,6 +137,24 @@ class Encoder:
             raise _about(error, index) from None
 
 
+@contextmanager
+def speaking_of(field: str, *, is_list: bool = True) -> Iterator[None]:
+    """Errors about inputs name `field`, where a request has them, such as `documents[2]`.
+
+    What is no list, is named without a place.
+    """
+    try:
+        yield
+    except RequestError as error:
+        found = _PLACE.fullmatch(error.param or "")
+        if found is None:
+            raise
+        name = f"{field}[{found[1]}]" if found[1] and is_list else field
+        message = error.message.removeprefix(f"input {found[1]}")
+        said = f"{name}{message}" if message != error.message else message
+        raise type(error)(said, param=name) from None
+
+
 def check_dimensions(manifest: Manifest, dimensions: int) -> None:
     """Refuse to cut a model's vectors where they do not bear it.
 
@@ -162,13 +185,6 @@ def cut(rows: NDArray[np.float32], manifest: Manifest, dimensions: int) -> NDArr
     shorter = rows[:, :dimensions]
     promise = manifest.embeddings
     return unit(shorter) if promise and promise.normalized else shorter
-
-
-def unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Vectors of length 1; one of zeros stays."""
-    lengths: NDArray[np.float32] = np.linalg.norm(rows, axis=-1, keepdims=True)
-    lengths[lengths == 0] = 1
-    return rows / lengths
 
 
 async def _run(

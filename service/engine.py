@@ -153,6 +153,17 @@ class Engine:
                 label, model = None, await self._in_time(self.repository.bring(shelf.name))
         return lending.lend_by_plan(shelf, model, label) if shelf.plan.labels else Lease(model)
 
+    def top_k(self, asked: int | None) -> int:
+        """How many classes a picture gets where `asked` are asked for, five when left out.
+
+        Raises:
+            InvalidInput: there are none, or more than MAX_TOP_K.
+        """
+        most = self.settings.max_top_k
+        if asked is not None and not 1 <= asked <= most:
+            raise InvalidInput(f"top_k is from 1 to {most}; got {asked}", param="top_k")
+        return min(_TOP_K, most) if asked is None else asked
+
     async def classify(
         self,
         files: Sequence[bytes],
@@ -170,8 +181,8 @@ class Engine:
         Raises:
             ServiceError: one of `service.errors`; `param` says which picture it is about.
         """
-        count = min(_TOP_K, self.settings.max_top_k) if top_k is None else top_k
-        self._check_request(files, count)
+        count = self.top_k(top_k)
+        self._check_files(files)
         asked = self.lease(model, version=version, label=label, key=key, task="classify")
         with await asked as lease:
             export, labels, image = lease.model.export, lease.manifest.labels, lease.manifest.image
@@ -280,7 +291,7 @@ class Engine:
             message = f"no answer within {seconds:g} s: the service is busy or the model is slow"
             raise DeadlineExceeded(message) from None
 
-    def _check_request(self, files: Sequence[bytes], top_k: int) -> None:
+    def _check_files(self, files: Sequence[bytes]) -> None:
         limits = self.settings
         if not files:
             raise InvalidInput("the request has no picture", param="images")
@@ -289,8 +300,6 @@ class Engine:
                 f"the request has {len(files)} pictures; at most {limits.max_images} are taken",
                 param="images",
             )
-        if not 1 <= top_k <= limits.max_top_k:
-            raise InvalidInput(f"top_k is from 1 to {limits.max_top_k}; got {top_k}", param="top_k")
 
     def _check_inputs(self, inputs: Sequence[Input]) -> None:
         limits = self.settings

@@ -29,6 +29,13 @@ def colours_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def colours(colours_dir: Path) -> Iterator[Server]:
+    """A server of that folder, for tests that only ask."""
+    with Server(MODELS_DIR=colours_dir) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
 def server(models_dir: Path) -> Iterator[Server]:
     """A server of that folder, for tests that only ask."""
     with Server(MODELS_DIR=models_dir) as running:

@@ -14,6 +14,7 @@ TEXT: Final[dict[str, Any]] = {"type": "string", "minLength": 1}
 """A text in the OpenAPI document."""
 FILE: Final[dict[str, Any]] = {
     "type": "string",
+    "minLength": 1,
     "contentEncoding": "base64",
     "contentMediaType": "image/*",
 }
@@ -33,6 +34,8 @@ INPUT: Final[dict[str, Any]] = {"anyOf": [TEXT, _only("text", TEXT), _only("imag
 """One input, there."""
 INPUTS: Final[dict[str, Any]] = {"type": "array", "minItems": 1, "items": INPUT}
 """A list of inputs, there."""
+ONE_OR_MORE: Final[dict[str, Any]] = {"anyOf": [*INPUT["anyOf"], INPUTS]}
+"""One input or a list of them, there."""
 
 
 def read_inputs(value: object, field: str, settings: Settings) -> list[str | bytes]:
@@ -64,6 +67,11 @@ def read_input(value: object, name: str) -> str | bytes:
         InvalidInput: it is neither.
     """
     if isinstance(value, str):
+        if value.startswith("data:image/"):
+            raise InvalidInput(
+                f'{name} is a picture, and would be read as a text: send {{"image": "data:…"}}',
+                param=name,
+            )
         return value
     if isinstance(value, dict) and len(value) == 1:
         [(kind, content)] = value.items()

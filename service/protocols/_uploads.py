@@ -1,13 +1,12 @@
-"""Reads the pictures that a caller sent, in any of three forms, and the options beside them."""
+"""Reads what a caller uploads, in any of three forms, and the options beside it."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from functools import lru_cache
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 from urllib.parse import parse_qsl
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, ValidationError
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -16,83 +15,145 @@ from starlette.requests import Request
 from service.errors import InputTooLarge, InvalidInput, UnsupportedType
 from service.protocols._base64 import from_base64
 from service.protocols._body import read_body
+from service.protocols._choice import ModelChoice
 from service.protocols._envelope import header
+from service.protocols._inputs import read_inputs
+from service.protocols._message import parse_message, validated
 from service.settings import Settings
 
-_FORMS: Final = (
-    "send a picture as the body with its Content-Type (such as image/png), "
-    "a form (multipart/form-data, field 'image'), or JSON with 'images'"
-)
+R = TypeVar("R", bound=ModelChoice)
+
+_OPTIONS: Final = 16
+"""Fields of a form that are no inputs; a list of words is one more for each."""
+_UTF8: Final = ("", "utf-8", "utf8", "us-ascii")
 
 
-def _no_bool(value: object) -> object:
-    if isinstance(value, bool):
-        raise ValueError("true and false are no numbers")
-    return value
+class Upload(NamedTuple, Generic[R]):
+    """Texts (str) and picture files (bytes) in the order sent, and the request beside them."""
+
+    inputs: list[str | bytes]
+    asked: R
 
 
-_NO_BOOL: Final = BeforeValidator(_no_bool)
-_FILES: Final[dict[str, Any]] = {
-    "minItems": 1,
-    "items": {"type": "string", "contentEncoding": "base64", "contentMediaType": "image/*"},
-}
+class UploadReader(Generic[R]):
+    """How one route is sent what it takes: a body as it is, a form, or JSON.
 
-
-class ClassifyRequest(BaseModel):
-    """Pictures in JSON, and the options that any form takes, there or in the query."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        use_attribute_docstrings=True,
-        json_schema_extra={"required": ["images"], "not": {"required": ["version", "label"]}},
-    )
-
-    model: str | None = None
-    """The model's name; may be left out when exactly one model can classify."""
-    version: Annotated[int, _NO_BOOL, Field(ge=1)] | None = None
-    """The model's version; left out, the one being served."""
-    label: str | None = None
-    """A label of models.yaml, such as stable, in place of a version."""
-    key: str | None = None
-    """Who asks: where traffic is split, one version answers a key. X-Request-Key goes before it."""
-    top_k: Annotated[int, _NO_BOOL, Field(json_schema_extra={"minimum": 1})] | None = None
-    """How many classes to return for each picture, the best first; 5 when left out."""
-    images: Annotated[list[str], FailFast(), Field(json_schema_extra=_FILES)] = []
-    """Picture files in base64, or as data URIs (`data:image/png;base64,…`)."""
-
-
-_OPTIONS: Final = dict.fromkeys(each for each in ClassifyRequest.model_fields if each != "images")
-"""What may stand in a query or a form."""
-
-
-class Upload(NamedTuple):
-    """Picture files and the options beside them."""
-
-    files: list[bytes]
-    options: ClassifyRequest
-
-
-async def read_upload(request: Request, settings: Settings) -> Upload:
-    """Read the pictures of a request in whichever form they came.
-
-    Raises:
-        InvalidInput: a field is missing or malformed.
-        InputTooLarge: the body or the number of pictures passes its limit.
-        UnsupportedType: the body's content type is none of the three.
-        DeadlineExceeded: the body did not arrive in time.
+    Options stand in the query, or in the form or the JSON, which go before it.
     """
-    scope = request.scope
-    content_type = header(scope, b"content-type").partition(";")[0].strip().lower()
-    body = await read_body(request, settings)
-    query = _query(scope["query_string"])
-    if content_type.startswith("image/") or content_type == "application/octet-stream":
-        return Upload([body], query)
-    if content_type == "application/json":
-        return _read_json(body, query, settings)
-    if content_type == "multipart/form-data":
-        return await _read_form(request, body, query, settings)
-    raise UnsupportedType(f"the content type is {content_type or 'not given'}; {_FORMS}")
+
+    def __init__(
+        self, kind: type[R], field: str, *, texts: bool = False, lists: Collection[str] = ()
+    ) -> None:
+        """JSON has inputs in `field`, and options as `kind` says, of which `lists` are of words.
+
+        A form has files in `image`, and in `text` texts where the route takes those.
+        """
+        self.kind = kind
+        self.field = field
+        self.takes_texts = texts
+        self.lists = frozenset(lists)
+        self._options = [name for name in kind.model_fields if name != field]
+        self._fields = ("image", "text") if texts else ("image",)
+        # Callers ask with the same few queries over and over.
+        self._query = lru_cache(maxsize=256)(self._read_query)
+
+    async def read(self, request: Request, settings: Settings) -> Upload[R]:
+        """Read a request in whichever form it came.
+
+        Raises:
+            InvalidInput: a field is missing or malformed.
+            InputTooLarge: the body or the number of inputs passes its limit.
+            UnsupportedType: the body's content type is none of those.
+            DeadlineExceeded: the body did not arrive in time.
+        """
+        scope = request.scope
+        content_type, _, parameters = header(scope, b"content-type").partition(";")
+        content_type = content_type.strip().lower()
+        body = await read_body(request, settings)
+        query = self._query(scope["query_string"])
+        if content_type.startswith("image/") or content_type == "application/octet-stream":
+            return Upload([body], query)
+        if content_type == "application/json":
+            return self._read_json(body, query, settings)
+        if content_type == "multipart/form-data":
+            return await self._read_form(request, body, query, settings)
+        if content_type == "text/plain" and self.takes_texts:
+            return Upload([_decoded(body, parameters)], query)
+        came = content_type[:100] or "not given"
+        raise UnsupportedType(f"the content type is {came}; {self._forms()}")
+
+    def _forms(self) -> str:
+        if self.takes_texts:
+            return (
+                "send a picture or a text as the body with its Content-Type (such as image/png or "
+                "text/plain), a form (multipart/form-data, fields 'image' and 'text'), or JSON "
+                f"with '{self.field}'"
+            )
+        return (
+            "send a picture as the body with its Content-Type (such as image/png), "
+            f"a form (multipart/form-data, field 'image'), or JSON with '{self.field}'"
+        )
+
+    def _read_query(self, query: bytes) -> R:
+        return self._read_options(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+
+    def _read_options(self, fields: Collection[tuple[str, str]]) -> R:
+        unknown = {name for name, _ in fields}.difference(self._options)
+        if unknown:
+            known = ", ".join(self._options)
+            raise InvalidInput(
+                f"unknown parameter {', '.join(sorted(unknown))}; known: {known}",
+                param=min(unknown),
+            )
+        # An empty field is one not filled in: browsers send those too.
+        given: dict[str, Any] = {name: text for name, text in fields if text}
+        for name in self.lists & given.keys():
+            words = [text for each, text in fields if each == name and text]
+            given[name] = words if len(words) > 1 else _words(words[0])
+        return validated(self.kind, given, strict=False)
+
+    def _read_json(self, body: bytes, query: R, settings: Settings) -> Upload[R]:
+        asked = validated(self.kind, parse_message(body, settings))
+        value = getattr(asked, self.field)
+        if self.takes_texts:
+            return Upload(read_inputs(value, self.field, settings), _over(query, asked))
+        if len(value) > settings.max_images:
+            raise _too_many(settings, self.field)
+        files = [from_base64(text, f"{self.field}[{index}]") for index, text in enumerate(value)]
+        return Upload([*files], _over(query, asked))
+
+    async def _read_form(
+        self, request: Request, body: bytes, query: R, settings: Settings
+    ) -> Upload[R]:
+        form = await _parse_form(request, body, settings, self.field)
+        inputs = [
+            await self._input(name, part)
+            for name, part in form.multi_items()
+            if name in self._fields
+        ]
+        if not inputs:
+            found = ", ".join(sorted(set(form))) or "nothing"
+            wanted = " or a text in a field 'text'" if self.takes_texts else ""
+            raise InvalidInput(
+                f"the form has no file in a field 'image'{wanted}; it has: {found[:100]}",
+                param="image",
+            )
+        options = [
+            (name, part)
+            for name, part in form.multi_items()
+            if name not in self._fields and isinstance(part, str)
+        ]
+        return Upload(inputs, _over(query, self._read_options(options)))
+
+    async def _input(self, name: str, part: UploadFile | str) -> str | bytes:
+        if name == "image":
+            if isinstance(part, str):
+                raise InvalidInput(
+                    "the form's field 'image' is text, not a file; with curl: -F image=@digit.png",
+                    param="image",
+                )
+            return await part.read()
+        return part if isinstance(part, str) else _decoded(await part.read(), "")
 
 
 class _FormParser(MultiPartParser):
@@ -102,37 +163,45 @@ class _FormParser(MultiPartParser):
         super().__init__(
             request.headers,
             _once(body),
-            max_files=settings.max_images + 1,  # one more, to be counted and refused by name
-            max_fields=16,
+            max_files=settings.max_images + settings.max_texts + 1,
+            max_fields=settings.max_texts + _OPTIONS,
+            max_part_size=settings.max_body_bytes,
         )
         self.spool_max_size = settings.max_body_bytes + 1
+
+    def on_part_end(self) -> None:
+        """Refuse a field that is no text; Starlette would take it for Latin-1."""
+        part = self._current_part
+        if part.file is None and self._charset == "utf-8":
+            try:
+                part.data.decode()
+            except UnicodeDecodeError as error:
+                raise MultiPartException(
+                    f"the field '{part.field_name}' is not UTF-8: {error.reason} at byte "
+                    f"{error.start}"
+                ) from None
+        super().on_part_end()
 
 
 async def _once(body: bytes) -> AsyncGenerator[bytes, None]:
     yield body
 
 
-async def _read_form(
-    request: Request, body: bytes, query: ClassifyRequest, settings: Settings
-) -> Upload:
+async def _parse_form(request: Request, body: bytes, settings: Settings, field: str) -> FormData:
     try:
         parser = _FormParser(request, body, settings)
         form = await parser.parse()
     except MultiPartException as error:
-        if "Too many files" in error.message:
-            raise _too_many(settings) from None
+        if "Too many f" in error.message:
+            raise InputTooLarge(f"the form has too many parts: {error.message}") from None
         raise InvalidInput(f"the form cannot be read: {error.message}") from None
     except KeyError:
         raise InvalidInput("the form's Content-Type has no boundary") from None
     if body.rfind(b"--%b--" % _boundary(request)) < 0:
         raise InvalidInput("the form ends before its closing boundary: part of it is missing")
-    files = [await _file_of(part) for part in form.getlist("image")]
-    if not files:
-        found = ", ".join(sorted(set(form))) or "nothing"
-        raise InvalidInput(
-            f"the form has no file in a field 'image'; it has: {found}", param="image"
-        )
-    return Upload(files, _over(query, _options(_texts(form))))
+    if sum(name == "image" for name, _ in form.multi_items()) > settings.max_images:
+        raise _too_many(settings, field)
+    return form
 
 
 def _boundary(request: Request) -> bytes:
@@ -140,71 +209,30 @@ def _boundary(request: Request) -> bytes:
     return options[b"boundary"]
 
 
-async def _file_of(part: UploadFile | str) -> bytes:
-    if isinstance(part, str):
-        raise InvalidInput(
-            "the form's field 'image' is text, not a file; with curl: -F image=@digit.png",
-            param="image",
-        )
-    return await part.read()
-
-
-def _texts(form: FormData) -> dict[str, str]:
-    return {name: part for name, part in form.items() if name != "image" and isinstance(part, str)}
-
-
-@lru_cache(maxsize=256)  # callers ask with the same few queries over and over
-def _query(query: bytes) -> ClassifyRequest:
-    return _options(dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True)))
-
-
-def _options(fields: dict[str, str]) -> ClassifyRequest:
-    unknown = fields.keys() - _OPTIONS
-    if unknown:
-        known = ", ".join(_OPTIONS)
-        raise InvalidInput(
-            f"unknown parameter {', '.join(sorted(unknown))}; known: {known}", param=min(unknown)
-        )
-    # An empty field is one not filled in: browsers send those too.
-    given = {name: text for name, text in fields.items() if text}
+def _decoded(text: bytes, parameters: str) -> str:
+    """A text that came by itself, in UTF-8 as its Content-Type's parameters must say."""
+    _, options = parse_options_header(f"text/plain;{parameters}")
+    charset = options.get(b"charset", b"").decode("latin-1").lower()
+    if charset not in _UTF8:
+        raise UnsupportedType(f"the text is in {charset[:50]}; send it in UTF-8")
     try:
-        return ClassifyRequest.model_validate(given)
-    except ValidationError as error:
-        raise _invalid(error) from None
+        return text.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"the text is not UTF-8: {error.reason} at byte {error.start}") from None
 
 
-def _over(query: ClassifyRequest, body: ClassifyRequest) -> ClassifyRequest:
+def _words(text: str) -> list[str]:
+    """The words in `a,b`."""
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _over(query: R, body: R) -> R:
     """The options of the query, and over them those of the body."""
     given = {name: getattr(body, name) for name in body.model_fields_set}
     return query.model_copy(update=given)
 
 
-def _read_json(body: bytes, query: ClassifyRequest, settings: Settings) -> Upload:
-    # A sound body has few items, each a picture. One of millions would hold up everybody while
-    # it is parsed, so it is told from the commas: base64 has none, a data URI has one.
-    if body.count(b",") > 2 * settings.max_images + 64:
-        raise _too_many(settings)
-    try:
-        asked = ClassifyRequest.model_validate_json(body)
-    except ValidationError as error:
-        raise _invalid(error) from None
-    files = [from_base64(text, f"images[{index}]") for index, text in enumerate(asked.images)]
-    return Upload(files, _over(query, asked))
-
-
-def _too_many(settings: Settings) -> InputTooLarge:
+def _too_many(settings: Settings, field: str) -> InputTooLarge:
     return InputTooLarge(
-        f"the request has too many pictures; at most {settings.max_images} are taken",
-        param="images",
+        f"the request has too many pictures; at most {settings.max_images} are taken", param=field
     )
-
-
-def _invalid(error: ValidationError) -> InvalidInput:
-    first = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        known = ", ".join(ClassifyRequest.model_fields)
-        return InvalidInput(f"unknown field {field[:100]}; known fields: {known}", param=field)
-    where = f"{field}: " if field else "the JSON body: "
-    came = f"; got {str(first['input'])[:100]}" if field else ""
-    return InvalidInput(f"{where}{first['msg']}{came}", param=field or None)

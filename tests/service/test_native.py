@@ -263,8 +263,13 @@ def test_the_model_list_says_what_is_served_and_how(server: Server) -> None:
 
 def test_a_body_of_endless_items_is_refused_before_it_costs_anything(server: Server) -> None:
     headers = {"content-type": "application/json"}
-    for opening, item in ((b'{"images": [', b"1,"), (b'{"images": [', b'"",'), (b"{", b'"a":1,')):
-        body = opening + item * 2_000_000
+    for opening, item, closing in (
+        (b'{"images": [', b"1,", b"1]}"),
+        (b'{"images": [', b'"",', b'""]}'),
+        (b"{", b'"a":1,', b'"a":1}'),
+        (b'{"images": [', b"[1],", b"[1]]}"),
+    ):
+        body = opening + item * 2_000_000 + closing
         started = time.perf_counter()
         reply = server.client.post("/v1/classify", content=body, headers=headers)
         _error(reply, 413, "input_too_large")

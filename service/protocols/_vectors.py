@@ -1,0 +1,44 @@
+"""Vectors for a request: asked of its model, and what requests and replies say of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Annotated, Any, Final, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.protocols._choice import NO_BOOL, ModelChoice
+
+T = TypeVar("T")
+
+_MANY: Final = 16 * 1024
+"""Numbers; an answer of more is written on a thread."""
+
+Dimensions = Annotated[int, Field(ge=1), NO_BOOL]
+
+
+class VectorChoice(ModelChoice):
+    """A request that makes vectors: by which model, and of how much of a text."""
+
+    model_config = ConfigDict(strict=True)
+
+    truncate: bool = False
+    """Take the first tokens of a text that is too long, instead of refusing it."""
+
+
+class Usage(BaseModel):
+    """Tokens that the model read, special ones included; pictures have none."""
+
+    prompt_tokens: Annotated[int, Field(ge=0)]
+    total_tokens: Annotated[int, Field(ge=0)]
+
+
+async def written(write: Callable[[], T], numbers: int) -> T:
+    """What `write` gives, which has so many numbers; on a thread where those are many."""
+    return write() if numbers < _MANY else await asyncio.to_thread(write)
+
+
+def usage(tokens: int) -> dict[str, Any]:
+    """`Usage` in a reply."""
+    return {"prompt_tokens": tokens, "total_tokens": tokens}

@@ -1,0 +1,199 @@
+"""Documents, texts or pictures, in the order of how near they are to a query: Cohere's shape."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Sequence
+from typing import Annotated, Any, Final, NamedTuple, Self, cast
+
+import orjson
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.embedding import Purpose, Vectors, speaking_of
+from service.engine import Engine
+from service.lease import Lease
+from service.protocols import _example
+from service.protocols._choice import NO_BOOL, NOT_BOTH, lease
+from service.protocols._document import OF_A_MODEL
+from service.protocols._envelope import JSONReply, named, while_connected
+from service.protocols._inputs import INPUT, INPUTS, read_input, read_inputs
+from service.protocols._key import REQUEST_KEY
+from service.protocols._message import read_message
+from service.protocols._openai_document import errors
+from service.protocols._openai_error import OpenAIErrorRoute
+from service.protocols._vectors import Usage, VectorChoice, usage
+from service.settings import Settings
+from service.similarity import cosines, ranking
+
+router: Final = APIRouter(route_class=OpenAIErrorRoute, tags=["Models"])
+
+
+_SOME_OR_NULL: Final[dict[str, Any]] = {"anyOf": [INPUTS, {"type": "null"}]}
+
+
+def _one_of(sent: str, left_out: str) -> dict[str, Any]:
+    kinds = {sent: {"type": "array"}, left_out: {"type": "null"}}
+    return {"required": [sent], "properties": kinds}
+
+
+class RerankRequest(VectorChoice):
+    """A query, and what is to be put in order by it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [_one_of("documents", "texts"), _one_of("texts", "documents")],
+            **NOT_BOTH,
+        }
+    )
+
+    query: Annotated[Any, WithJsonSchema(INPUT)]
+    """A text, or a picture."""
+    documents: Annotated[list[Any] | None, WithJsonSchema(_SOME_OR_NULL)] = None
+    """Texts and pictures, mixed as you like."""
+    texts: Annotated[list[Any] | None, WithJsonSchema(_SOME_OR_NULL)] = None
+    """Another name for `documents`."""
+    top_n: Annotated[int, Field(ge=1), NO_BOOL] | None = None
+    """How many of the nearest to return; all when left out."""
+    return_documents: bool = False
+    """Whether each result has its document, too."""
+
+    @model_validator(mode="after")
+    def _has_documents_once(self) -> Self:
+        if (self.documents is None) == (self.texts is None):
+            raise ValueError("there is one of 'documents' and 'texts', which mean the same")
+        return self
+
+
+class RerankedDocument(BaseModel):
+    """A document as it was sent."""
+
+    text: str | None = None
+    image: str | None = None
+
+
+class RerankResult(BaseModel):
+    """One document's place."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    index: Annotated[int, Field(ge=0)]
+    """Where the document stands in the request."""
+    relevance_score: Annotated[float, Field(ge=-1, le=1)]
+    """The cosine of its vector and the query's."""
+    document: RerankedDocument | None = None
+    """With `return_documents` alone."""
+
+
+class RerankReply(BaseModel):
+    """The documents nearest to the query first, and the model that says so."""
+
+    model_config = ConfigDict(
+        use_attribute_docstrings=True,
+        json_schema_extra={
+            "example": {
+                "id": "6f2f5a4e-8f5a-4f0c-9a53-0c5d7c1b2a10",
+                "model": _example.ENCODER,
+                "version": 1,
+                "results": [{"index": 1, "relevance_score": 0.71}],
+                "usage": {"prompt_tokens": 9, "total_tokens": 9},
+            }
+        },
+    )
+
+    id: str
+    model: str
+    version: Annotated[int, Field(ge=1)]
+    results: list[RerankResult]
+    usage: Usage
+
+
+_BODY: Final[dict[str, Any]] = {
+    "parameters": [REQUEST_KEY],
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": RerankRequest.model_json_schema(),
+                "example": {
+                    "model": _example.ENCODER,
+                    "query": "something to eat at the beach",
+                    "documents": ["snow", "ice cream", "a train"],
+                    "top_n": 2,
+                },
+            }
+        },
+    },
+}
+
+
+@router.post(
+    "/v1/rerank",
+    summary="Put documents in order by a query",
+    response_model=RerankReply,
+    response_model_exclude_none=True,
+    responses=OF_A_MODEL | errors(400, 404, 413, 415, 429, 503, 504),
+    openapi_extra=_BODY,
+)
+async def rerank(request: Request) -> Response:
+    """The documents, the nearest to the query first.
+
+    `relevance_score` is the cosine of the query's vector and the document's, from -1 to 1. A model
+    that has prompts for queries and documents is told which is which.
+    """
+    settings = cast(Settings, request.app.state.settings)
+    asked = await read_message(request, settings, RerankRequest)
+    field = "texts" if asked.documents is None else "documents"
+    sent = cast(list[Any], getattr(asked, field))
+    documents = read_inputs(sent, field, settings)
+    query = read_input(asked.query, "query")
+    work = _rerank(request, asked, query, _Documents(field, documents))
+    results, tokens, model, version = await while_connected(request, work)
+    if asked.return_documents:
+        for result in results:
+            document = sent[result["index"]]
+            result["document"] = {"text": document} if isinstance(document, str) else document
+    reply = {
+        "id": str(uuid.uuid4()),
+        "model": model,
+        "version": version,
+        "results": results,
+        "usage": usage(tokens),
+    }
+    return named(JSONReply(orjson.dumps(reply)), model, version)
+
+
+class _Documents(NamedTuple):
+    """What is put in order, and the field that the request has it in."""
+
+    field: str
+    inputs: Sequence[str | bytes]
+
+
+async def _rerank(
+    request: Request, asked: RerankRequest, query: str | bytes, documents: _Documents
+) -> tuple[list[dict[str, Any]], int, str, int]:
+    """The results, the tokens read, and the model that gave them."""
+    engine = cast(Engine, request.app.state.engine)
+
+    async def embed(
+        leased: Lease, inputs: Sequence[str | bytes], purpose: Purpose, field: str
+    ) -> Vectors:
+        with speaking_of(field, is_list=purpose == "document"):
+            return await engine.embed(leased, inputs, truncate=asked.truncate, purpose=purpose)
+
+    with await lease(request, asked, "embed") as leased:
+        wanted, found = await asyncio.gather(
+            embed(leased, [query], "query", "query"),
+            embed(leased, documents.inputs, "document", documents.field),
+        )
+        [scores] = cosines(wanted.rows, found.rows)
+        results: list[dict[str, Any]] = [
+            {"index": index, "relevance_score": float(scores[index])}
+            for index in ranking(scores, asked.top_n)
+        ]
+        export = leased.model.export
+        return results, sum(wanted.tokens + found.tokens), export.name, export.version
