@@ -1,4 +1,4 @@
-"""The pages on protocols and operation are true: their blocks run in order, on a real service."""
+"""The pages on protocols, embeddings and operation are true: their blocks run in order, on a real service."""
 
 from __future__ import annotations
 
@@ -16,9 +16,13 @@ from tests.server import Server
 
 PAGES: dict[str, dict[str, Any]] = {
     "protocols": {"GRPC_PORT": 0},
+    "embeddings": {},
     "operating": {"ADMIN": "true", "ADMIN_TOKEN": "sixteen-or-more-characters"},
 }
 """Each page and the settings it says the service was started with."""
+
+MODELS = {"embeddings": ("emoji-clip",)}
+"""What a page's service serves, where it is not the digits."""
 
 
 @pytest.mark.skipif(
@@ -27,7 +31,7 @@ PAGES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("page", PAGES)
 def test_every_block_runs_and_prints_what_stands_beneath(page: str, tmp_path: Path) -> None:
     text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
-    for name in ("mnist-lenet5", "mnist-mlp"):
+    for name in MODELS.get(page, ("mnist-lenet5", "mnist-mlp")):
         shutil.copytree(ROOT / "models" / name, tmp_path / "models" / name)
     shutil.copytree(ROOT / "docs", tmp_path / "docs")
     found = blocks(text)
