@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +19,7 @@ from service import golden, store
 from service.image_batches import ImageBatches
 from service.manifest import Manifest
 from service.settings import RunOptions
+from tests.pictures import encode
 from tests.server import Server
 from training import catalogue
 from training.datasets import dates
@@ -30,6 +34,16 @@ LEAST_ACCURACY = {
     "fashion-mnist-vgg": 0.94,
 }
 """Of the committed classifiers: what an issue or the paper asked of them."""
+SAID = {
+    "sad cat": "crying cat",
+    "kitty": "cat",
+    "writing tool": "pen",
+    "fast food": "hamburger",
+    "cold weather": "snowman",
+    "loud music": "trumpet",
+    "happy birthday": "birthday cake",
+}
+"""What one may ask of emoji, and what should be among the first five drawings found."""
 MOST_MODELS_MB = 60
 MOST_RESIDENT_MB = 220
 BATCH = 32
@@ -89,6 +103,31 @@ def test_the_committed_transformer_writes_dates_that_it_never_saw() -> None:
     texts = ["".join(chr(point) for point in row if point) for row in written]
     right = sum(text == target for text, target in zip(texts, targets, strict=True))
     assert right >= 199, [pair for pair in zip(texts, targets, strict=True) if pair[0] != pair[1]]
+
+
+def test_the_committed_emoji_clip_finds_drawings_by_what_people_say(tmp_path: Path) -> None:
+    try:
+        lines = (DATASETS / "emoji" / "captions.jsonl").read_text(encoding="utf-8").splitlines()
+        with np.load(DATASETS / "emoji" / "noto.npz") as file:
+            drawings, keys = file["images"], file["codepoints"]
+    except OSError as error:
+        pytest.skip(f"the emoji are not at hand: {error}")
+    concepts = [each for each in map(json.loads, lines) if not each["has_skin_tone"]]
+    names = {each["codepoints"]: each["name"] for each in concepts}
+    kept = [index for index, key in enumerate(keys) if key in names]
+    (tmp_path / "emoji-clip").symlink_to(ROOT / "models" / "emoji-clip")
+    with Server(MODELS_DIR=tmp_path, DEVICE="cpu", RUNTIME="openvino") as server:
+
+        def embed(inputs: list[Any]) -> np.ndarray:
+            reply = server.client.post("/v1/embed", json={"input": inputs})
+            return np.array([each["embedding"] for each in reply.json()["results"]])
+
+        pictures = [{"image": base64.b64encode(encode(drawings[index])).decode()} for index in kept]
+        seen = np.concatenate([embed(pictures[i : i + 64]) for i in range(0, len(kept), 64)])
+        said = embed(list(SAID))
+    for text, scores in zip(SAID, said @ seen.T, strict=True):
+        nearest = [names[keys[kept[place]]] for place in np.argsort(-scores)[:5]]
+        assert SAID[text] in nearest, f"'{text}' finds {nearest}"
 
 
 def test_the_table_lists_what_is_committed() -> None:
