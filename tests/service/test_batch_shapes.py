@@ -22,14 +22,15 @@ def test_the_documented_sizes() -> None:
 
 
 @pytest.mark.parametrize("longest", [1, 7, 8, 9, 77, 256, 512])
-def test_texts_are_padded_by_a_third_at_most_or_to_the_shortest(longest: int) -> None:
+def test_texts_are_padded_by_a_ninth_or_a_token_at_most_or_to_the_shortest(longest: int) -> None:
     lengths = text_lengths(longest)
     assert lengths[-1] == longest
     for tokens in range(1, longest + 1):
         padded = fitting(lengths, tokens)
         assert padded >= tokens
-        assert padded == lengths[0] or (padded - tokens) * 3 <= padded
+        assert padded == lengths[0] or (padded - tokens) * 9 <= padded or padded - tokens == 1
 
 
 def test_the_documented_lengths() -> None:
-    assert text_lengths(77) == (8, 12, 16, 24, 32, 48, 64, 77)
+    by_two = (8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32)
+    assert text_lengths(77) == (*by_two, 36, 40, 44, 48, 52, 56, 60, 64, 72, 77)

@@ -64,7 +64,7 @@ def test_small_shapes_are_warmed_and_no_run_is_large() -> None:
         batches([_text(length) for length in lengths])
     shapes = set(function.runs)
     assert max(size * length for size, length in shapes) == 1024
-    assert {each for each in shapes if each[0] * each[1] <= 256} <= warmed
+    assert {each for each in shapes if each[0] * each[1] <= 128} <= warmed
     assert (1, 256) in warmed
 
 
@@ -78,6 +78,16 @@ def test_a_little_padding_is_cheaper_than_another_run() -> None:
     function = Recorder()
     TextBatches(function, MASKED, TEXT, 32)([_text(8), _text(16), _text(12)])
     assert function.runs == [(3, 16)]
+
+
+def test_a_batch_is_split_where_padding_it_costs_more_than_a_run() -> None:
+    function = Recorder()
+    batches = TextBatches(function, MASKED, TEXT, 32)
+    batches([_text(17)] * 25)
+    assert function.runs == [(24, 18), (1, 18)]
+    function.runs.clear()
+    batches([_text(8)] * 9)
+    assert function.runs == [(12, 8)], "three rows of eight cost as much as a run"
 
 
 def test_padding_is_the_manifests_and_masked() -> None:
