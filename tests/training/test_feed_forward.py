@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.training.layer_checks import check_layer
+from training.activations import quick_gelu
 from training.layers.feed_forward import FeedForward
 
 INPUTS = np.random.default_rng(0).normal(size=(2, 3, 4)).astype(np.float32)
@@ -15,6 +16,7 @@ def test_it_is_a_layer() -> None:
     check_layer(
         lambda: FeedForward(6, "gelu", dropout_rate=0.5, kernel_initializer="he_normal"), INPUTS
     )
+    check_layer(lambda: FeedForward(6, quick_gelu), INPUTS)
 
 
 def test_it_is_the_formula() -> None:

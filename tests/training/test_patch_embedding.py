@@ -13,7 +13,9 @@ RANDOM = np.random.default_rng(0)
 
 
 def test_it_is_a_layer() -> None:
-    check_layer(lambda: PatchEmbedding(2, 5), RANDOM.normal(size=(2, 4, 6, 3)).astype("float32"))
+    images = RANDOM.normal(size=(2, 4, 6, 3)).astype("float32")
+    check_layer(lambda: PatchEmbedding(2, 5), images)
+    check_layer(lambda: PatchEmbedding(2, 5, use_bias=False), images)
 
 
 def test_it_equals_a_convolution_of_its_stride_row_by_row() -> None:
@@ -24,6 +26,12 @@ def test_it_equals_a_convolution_of_its_stride_row_by_row() -> None:
     layer.set_weights([kernel, bias])
     expected = np.asarray(ops.conv(images, kernel, strides=4)).reshape(2, 6, 5) + bias
     np.testing.assert_allclose(layer(images), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_without_a_bias_black_becomes_nothing() -> None:
+    layer = PatchEmbedding(4, 5, use_bias=False)
+    np.testing.assert_array_equal(layer(np.zeros((1, 8, 8, 3))), np.zeros((1, 4, 5)))
+    assert [weight.name for weight in layer.weights] == ["kernel"]
 
 
 def test_what_cannot_be_is_refused() -> None:

@@ -8,6 +8,7 @@ import pytest
 from keras import layers
 
 from tests.training.layer_checks import check_layer
+from training.activations import quick_gelu
 from training.layers.transformer_encoder_block import Norm, TransformerEncoderBlock
 
 INPUTS = np.random.default_rng(0).normal(size=(2, 5, 8)).astype(np.float32)
@@ -54,6 +55,7 @@ def test_it_is_a_layer() -> None:
         ),
         INPUTS,
     )
+    check_layer(lambda: TransformerEncoderBlock(2, 16, activation=quick_gelu, causal=True), INPUTS)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +79,18 @@ def test_padding_changes_nothing() -> None:
     outputs = block(INPUTS, mask=MASK)
     np.testing.assert_allclose(outputs[1:, :3], block(INPUTS[1:, :3]), atol=1e-5)
     np.testing.assert_array_equal(outputs._keras_mask, MASK)
+
+
+def test_a_causal_block_sees_nothing_that_comes_later() -> None:
+    block = TransformerEncoderBlock(2, 16, causal=True)
+    outputs, scores = block(INPUTS, return_attention_scores=True)
+    for length in range(1, 5):
+        np.testing.assert_allclose(outputs[:, :length], block(INPUTS[:, :length]), atol=1e-5)
+    later = np.triu(np.ones((5, 5), bool), 1)
+    assert np.asarray(scores)[..., later].max() < 1e-6
+    masked = block(INPUTS, mask=MASK)
+    np.testing.assert_allclose(masked[1:, :3], outputs[1:, :3], atol=1e-5)
+    assert np.abs(block(INPUTS, mask=MASK[::-1])[0, 3:] - outputs[0, 3:]).max() > 1e-3
 
 
 def test_the_scores_come_when_asked_for() -> None:

@@ -102,4 +102,5 @@ def tolerance(*vectors: NDArray[np.float32]) -> Tolerance:
     """
     length = max(float(np.linalg.norm(rows, axis=1).max()) for rows in vectors)
     wide = _PEAK * _WIDEST * vectors[0].shape[1] ** -0.5
-    return Tolerance(float32=1e-4 * max(1.0, length), bfloat16=wide * max(1.0, length))
+    float32, bfloat16 = (float(f"{each * max(1.0, length):.2g}") for each in (1e-4, wide))
+    return Tolerance(float32=float32, bfloat16=bfloat16)

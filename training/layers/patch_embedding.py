@@ -20,17 +20,21 @@ class PatchEmbedding(keras.Layer):
     Args:
         patch_size: P, height and width of a patch, pixels.
         hidden_dim: D, the width of a token.
+        use_bias: False leaves b out, as CLIP does.
 
     Takes floats (B, H, W, C), H and W known and divisible by P, and gives (B, H/P · W/P, D).
     """
 
-    def __init__(self, patch_size: int, hidden_dim: int, **kwargs: Any) -> None:
+    def __init__(
+        self, patch_size: int, hidden_dim: int, *, use_bias: bool = True, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         for name, value in (("patch_size", patch_size), ("hidden_dim", hidden_dim)):
             if value < 1:
                 raise ValueError(f"{name} must be at least 1; received {value}")
         self.patch_size = patch_size
         self.hidden_dim = hidden_dim
+        self.use_bias = use_bias
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the projection.
@@ -50,7 +54,8 @@ class PatchEmbedding(keras.Layer):
             initializer="glorot_uniform",
             name="kernel",
         )
-        self.bias = self.add_weight(shape=(self.hidden_dim,), initializer="zeros", name="bias")
+        if self.use_bias:
+            self.bias = self.add_weight(shape=(self.hidden_dim,), initializer="zeros", name="bias")
 
     def call(self, inputs: Any) -> Any:
         """(B, H, W, C) → (B, H/P · W/P, D)."""
@@ -60,7 +65,8 @@ class PatchEmbedding(keras.Layer):
         x = ops.reshape(inputs, (-1, rows, size, columns, size, channels))
         x = ops.transpose(x, (0, 1, 3, 2, 4, 5))  # (B, rows, columns, P, P, C)
         x = ops.reshape(x, (-1, rows * columns, size * size * channels))
-        return ops.matmul(x, ops.reshape(self.kernel, (-1, self.hidden_dim))) + self.bias
+        x = ops.matmul(x, ops.reshape(self.kernel, (-1, self.hidden_dim)))
+        return x + self.bias if self.use_bias else x
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """(B, H/P · W/P, D)."""
@@ -75,4 +81,5 @@ class PatchEmbedding(keras.Layer):
             **super().get_config(),
             "patch_size": self.patch_size,
             "hidden_dim": self.hidden_dim,
+            "use_bias": self.use_bias,
         }

@@ -36,8 +36,10 @@ class TransformerEncoderBlock(keras.Layer):
         num_heads: N, of the attention.
         mlp_dim: the width within the MLP; 4·D in the paper.
         dropout_rate: share dropped of each sub-layer's output while training (§5.4: 0.1), 0–1.
-        activation: f, by its Keras name; `relu` in the paper, `gelu` in BERT and ViT.
+        activation: f, by its Keras name or a registered function; `relu` in the paper, `gelu` in
+            BERT and ViT.
         norm: `pre` or `post`.
+        causal: let no position look at a later one, as GPT and CLIP's encoder of texts.
         epsilon: of both normalizations.
         attention_dropout_rate: share dropped of the attention's scores; 0 in the paper, 0.1 in
             BERT.
@@ -64,8 +66,9 @@ class TransformerEncoderBlock(keras.Layer):
         mlp_dim: int,
         *,
         dropout_rate: float = 0.0,
-        activation: str = "gelu",
+        activation: Any = "gelu",
         norm: Norm = "pre",
+        causal: bool = False,
         epsilon: float = 1e-6,
         attention_dropout_rate: float = 0.0,
         mlp_dropout_rate: float = 0.0,
@@ -81,6 +84,7 @@ class TransformerEncoderBlock(keras.Layer):
         self.dropout_rate = dropout_rate
         self.activation = activation
         self.norm = norm
+        self.causal = causal
         self.epsilon = epsilon
         self.attention_dropout_rate = attention_dropout_rate
         self.mlp_dropout_rate = mlp_dropout_rate
@@ -129,7 +133,12 @@ class TransformerEncoderBlock(keras.Layer):
         before = self.norm == "pre"
         x = self.attention_norm(inputs) if before else inputs
         x, scores = self.attention(
-            x, x, value_mask=mask, return_attention_scores=True, training=training
+            x,
+            x,
+            value_mask=mask,
+            use_causal_mask=self.causal,
+            return_attention_scores=True,
+            training=training,
         )
         x = inputs + self.dropout(x, training=training)  # (B, T, D)
         x = x if before else self.attention_norm(x)
@@ -161,8 +170,9 @@ class TransformerEncoderBlock(keras.Layer):
             "num_heads": self.num_heads,
             "mlp_dim": self.mlp_dim,
             "dropout_rate": self.dropout_rate,
-            "activation": self.activation,
+            "activation": keras.activations.serialize(keras.activations.get(self.activation)),
             "norm": self.norm,
+            "causal": self.causal,
             "epsilon": self.epsilon,
             "attention_dropout_rate": self.attention_dropout_rate,
             "mlp_dropout_rate": self.mlp_dropout_rate,
