@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -97,6 +98,8 @@ class Batcher(Generic[Row, Answer]):
         self._queue: deque[_Request[Row, Answer]] = deque()
         self._queued = 0
         self._changed = threading.Condition()
+        self._idle = 0
+        """Workers that wait on their threads."""
         self._closed = False
         self._waking = False
         self._lock = threading.Lock()
@@ -221,12 +224,16 @@ class Batcher(Generic[Row, Answer]):
         batch: list[tuple[_Request[Row, Answer], int]] = []
         with self._changed:
             if self._on_loop is None:
+                self._idle += 1
                 self._changed.wait_for(lambda: self._queue or self._closed)
+                self._idle -= 1
+            # Workers that have nothing to do take their share.
+            most = min(self._max_batch_size, math.ceil(self._queued / (1 + self._idle)))
             weight = 0
-            while self._queue and len(batch) < self._max_batch_size:
+            while self._queue and len(batch) < most:
                 request = self._queue[0]
                 start = request.taken
-                end = min(start + self._max_batch_size - len(batch), len(request.rows))
+                end = min(start + most - len(batch), len(request.rows))
                 if self._weigh is not None:
                     weight, end = self._fitting(request.rows, start, end, weight)
                 if end == start:

@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final, Literal
 
-from service import golden, metrics, warmup
+from service import golden, metrics, runtimes, warmup
 from service.batching import Batcher, Worker
 from service.errors import InvalidExport, NotReady, ServiceError
 from service.golden import Loaded
 from service.image_batches import ImageBatches
 from service.manifest import Manifest
-from service.runtimes import Program, RuntimeName, Tensors
+from service.runtimes import Function, RuntimeName, Tensors
 from service.settings import RunOptions, Settings
 from service.statistics import Statistics
 from service.store import Export
@@ -182,15 +182,19 @@ class Model:
         for program in loaded.programs:
             warmup.replay(self.export.path, program, loaded.manifest.signatures)
         workers = {
-            name: [self._worker(loaded.manifest, program, name) for program in loaded.programs]
+            name: [
+                self._worker(loaded.manifest, name, function)
+                for program in loaded.programs
+                for function in runtimes.lanes(program[name])
+            ]
             for name in loaded.manifest.signatures
         }
         return loaded, workers
 
-    def _worker(self, manifest: Manifest, program: Program, name: str) -> Worker[Any, Any]:
-        batches = _batches(manifest, program, name, self._settings.max_batch_size)
+    def _worker(self, manifest: Manifest, name: str, function: Function) -> Worker[Any, Any]:
+        batches = _batches(manifest, name, function, self._settings.max_batch_size)
         if batches is None:
-            return partial(_one_by_one, program, name)
+            return partial(_one_by_one, function)
         batches.warm()
         return batches
 
@@ -242,7 +246,7 @@ class Model:
 
 
 def _batches(
-    manifest: Manifest, program: Program, name: str, max_batch_size: int
+    manifest: Manifest, name: str, function: Function, max_batch_size: int
 ) -> ImageBatches | TextBatches | None:
     """What runs a signature whose inputs may share a run; None where they may not."""
     signature = manifest.signatures[name]
@@ -250,9 +254,9 @@ def _batches(
         return None
     if "images" in signature.inputs and manifest.image is not None:
         [output] = signature.outputs
-        return ImageBatches(program[name], manifest.image, max_batch_size, output)
+        return ImageBatches(function, manifest.image, max_batch_size, output)
     if manifest.text is not None:
-        return TextBatches(program[name], signature, manifest.text, max_batch_size)
+        return TextBatches(function, signature, manifest.text, max_batch_size)
     return None
 
 
@@ -266,6 +270,6 @@ def _promised(export: Export) -> Manifest | None:
         return None
 
 
-def _one_by_one(program: Program, name: str, rows: Sequence[Tensors]) -> list[Tensors]:
+def _one_by_one(function: Function, rows: Sequence[Tensors]) -> list[Tensors]:
     # What the rows of a foreign signature mean is not known, so its calls are never merged.
-    return [program[name](row) for row in rows]
+    return [function(row) for row in rows]

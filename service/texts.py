@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,9 @@ from service.manifest import TextInput, tokenizer_path
 
 if TYPE_CHECKING:
     import tokenizers
+
+# Its threads would take the cores from the models: read by one, a short text costs less, too.
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 Tokens = NDArray[np.int32]
 """The tokens of one text, int32 (T,), special ones among them, no padding."""

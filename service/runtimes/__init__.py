@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast
@@ -44,6 +44,14 @@ class Placement:
     precision: Precision
     threads: int
     """Threads of one inference; 0 leaves the choice to the runtime."""
+    lanes: int = 1
+    """Runs of texts side by side, at most, where `threads` leaves it open; see `lanes`."""
+
+
+def lanes(function: Function) -> Sequence[Function]:
+    """A function and those that run beside it, each to be called on a thread of its own."""
+    beside: Sequence[Function] = getattr(function, "beside", ())
+    return (function, *beside)
 
 
 class Runtime(Protocol):

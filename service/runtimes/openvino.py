@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -71,11 +72,15 @@ def load(export: Path, signatures: Mapping[str, Signature], placement: Placement
 def _compile(path: Path, signature: Signature, placement: Placement) -> Function:
     try:
         model = _core().read_model(path)
-        function = _Function(_compiled(model, placement, placement.threads or 1), signature)
+        function = _Function(_compiled(model, placement, placement.threads or 1, 1), signature)
         if placement.threads or function.row_seconds() < _SMALL_S:
             return function
         del function  # frees its copy of the weights before the next is made
-        return _Function(_compiled(model, placement, 0), signature)
+        count = min(placement.lanes, os.cpu_count() or 1) if _is_of_texts(signature) else 1
+        compiled = _compiled(model, placement, 0, count)
+        function = _Function(compiled, signature)
+        function.beside = [_Function(compiled, signature) for _ in range(count - 1)]
+        return function
     except RuntimeError as error:
         raise InvalidExport(
             f"OpenVINO cannot load {path.name}: {_reason(error)}: convert the export again, "
@@ -83,11 +88,17 @@ def _compile(path: Path, signature: Signature, placement: Placement) -> Function
         ) from error
 
 
-def _compiled(model: Any, placement: Placement, threads: int) -> openvino.CompiledModel:
+def _is_of_texts(signature: Signature) -> bool:
+    return signature.task != "infer" and "tokens" in signature.inputs
+
+
+def _compiled(
+    model: Any, placement: Placement, threads: int, lanes: int
+) -> openvino.CompiledModel:
     # The precision is always said: left open, a CPU with AMX computes in bfloat16 silently.
     config: dict[str, str | int] = {
         "INFERENCE_PRECISION_HINT": _HINTS[placement.precision],
-        "NUM_STREAMS": "1",
+        "NUM_STREAMS": str(lanes),
     }
     if threads:
         config["INFERENCE_NUM_THREADS"] = threads
@@ -96,6 +107,9 @@ def _compiled(model: Any, placement: Placement, threads: int) -> openvino.Compil
 
 class _Function:
     """One inference request of a compiled signature."""
+
+    beside: Sequence[Function] = ()
+    """Other requests of it, which may run at the same time."""
 
     def __init__(self, compiled: openvino.CompiledModel, signature: Signature) -> None:
         # A tensor may have several names, and two of a signature's outputs may be one tensor.

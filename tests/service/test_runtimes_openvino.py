@@ -156,9 +156,9 @@ def test_small_models_get_one_thread_and_larger_ones_all_cores(
     asked: list[int] = []
     plain = openvino._compiled
 
-    def compiled(model: object, placement: Placement, threads: int) -> object:
+    def compiled(model: object, placement: Placement, threads: int, lanes: int) -> object:
         asked.append(threads)
-        return plain(model, placement, threads)
+        return plain(model, placement, threads, lanes)
 
     monkeypatch.setattr(openvino, "_compiled", compiled)
     monkeypatch.setattr(openvino._Function, "row_seconds", lambda self: row_seconds)
