@@ -191,7 +191,9 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device", default="auto", help="auto, cpu, gpu or a list like gpu:0,gpu:1"
     )
-    parser.add_argument("--precision", choices=["auto", "float32", "bfloat16"], default="auto")
+    parser.add_argument(
+        "--precision", choices=["auto", "float32", "bfloat16", "int8"], default="auto"
+    )
 
 
 def _run_options(given: argparse.Namespace) -> RunOptions:

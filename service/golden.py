@@ -29,7 +29,11 @@ from service.ways import Way, require_installed, ways
 
 logger = logging.getLogger(__name__)
 
-_REMEDY: dict[Precision, str] = {"float32": "export it again", "bfloat16": "float32 is closer"}
+_REMEDY: dict[Precision, str] = {
+    "float32": "export it again",
+    "bfloat16": "float32 is closer",
+    "int8": "float32 is closer",
+}
 
 _LANES: Final = 2
 """Runs of texts side by side. Threads of one run wait for the one whose core something else takes

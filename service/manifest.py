@@ -7,6 +7,7 @@ version; everything else needed to serve it is in this manifest and the files be
     assets.extra/manifest.json                             this
     assets.extra/golden.npz                                inputs and the trained model's outputs
     assets.extra/openvino/<signature>.xml|.bin             the signature converted for CPUs
+    assets.extra/openvino/<signature>.int8.xml|.bin        the same in 8-bit integers, maybe
     assets.extra/tokenizer.json                            how texts become tokens
     assets.extra/keras/model.keras                         the Keras model, to train further
 """
@@ -170,6 +171,8 @@ class Tolerance(_Frozen):
 
     float32: PositiveFloat = 1e-4
     bfloat16: PositiveFloat = 2e-2
+    int8: PositiveFloat | None = None
+    """None where the export has no conversion in int8."""
 
 
 class Manifest(_Frozen):
@@ -301,9 +304,10 @@ def golden_path(export: Path) -> Path:
     return export / "assets.extra" / "golden.npz"
 
 
-def openvino_path(export: Path, signature: str) -> Path:
+def openvino_path(export: Path, signature: str, *, int8: bool = False) -> Path:
     """Where a signature's OpenVINO conversion stands; its weights stand beside it in a .bin."""
-    return export / "assets.extra" / "openvino" / f"{signature}.xml"
+    name = f"{signature}.int8.xml" if int8 else f"{signature}.xml"
+    return export / "assets.extra" / "openvino" / name
 
 
 def tokenizer_path(export: Path) -> Path:

@@ -61,7 +61,7 @@ _TOKEN_LENGTH: Final = 16
 RuntimeChoice = Annotated[Literal["auto", "tensorflow", "openvino"], BeforeValidator(_lower)]
 DeviceChoice = Annotated[str, BeforeValidator(_lower), AfterValidator(_known_devices)]
 IsolationChoice = Annotated[Literal["auto", "always", "never"], BeforeValidator(_lower)]
-PrecisionChoice = Annotated[Literal["auto", "float32", "bfloat16"], BeforeValidator(_lower)]
+PrecisionChoice = Annotated[Literal["auto", "float32", "bfloat16", "int8"], BeforeValidator(_lower)]
 
 
 class ModelOptions(BaseModel):
@@ -140,7 +140,7 @@ class Settings(BaseSettings):
     device: DeviceChoice = "auto"
     """Where models run: auto, cpu, gpu, or a list such as gpu:0,gpu:1 for a copy on each."""
     precision: PrecisionChoice = "auto"
-    """The arithmetic: auto takes bfloat16 where the CPU has it and the goldens hold."""
+    """The arithmetic: auto takes int8 where the export has it, bfloat16 where the CPU has."""
     threads: Annotated[int, Field(ge=0)] = 0
     """Threads of one inference; 0 leaves it to the runtime: one for small models on OpenVINO."""
     isolation: IsolationChoice = "auto"

@@ -15,7 +15,7 @@ from service.errors import InvalidExport
 from service.isolation import Runners
 from service.manifest import Manifest, openvino_path
 from service.runtimes import Precision, Runtime, RuntimeName
-from service.settings import RunOptions
+from service.settings import PrecisionChoice, RunOptions
 from service.store import Export
 
 logger = logging.getLogger(__name__)
@@ -49,14 +49,12 @@ def ways(
     for placed, where in _placements(options):
         for runtime, why in _runtimes(export, manifest, options, placed):
             runner, process = runners.get(runtime), runners.where(runtime)
-            precisions = (
-                runner.precisions(placed[0])
-                if options.precision == "auto"
-                else (options.precision,)
-            )
+            offered = runner.precisions(placed[0])
+            if runtime == "openvino" and _carries_int8(export, manifest):
+                offered = ("int8", *offered)
             chosen = "" if options.precision == "auto" else "PRECISION is set"
             reason = "; ".join(filter(None, [where, why, chosen, process]))
-            for precision in precisions:
+            for precision in _chosen(options.precision, offered):
                 yield Way(runtime, precision, placed, reason, runner, bool(process))
 
 
@@ -98,6 +96,28 @@ def _runtimes(
     if not found:
         require_installed("tensorflow")
     return found
+
+
+def _carries_int8(export: Export, manifest: Manifest) -> bool:
+    return manifest.tolerance.int8 is not None and all(
+        openvino_path(export.path, name, int8=True).exists() for name in manifest.signatures
+    )
+
+
+def _chosen(asked: PrecisionChoice, offered: tuple[Precision, ...]) -> tuple[Precision, ...]:
+    """Those to try, the fastest first.
+
+    Raises:
+        InvalidExport: int8 is asked for, and the export carries none, or another runtime runs it.
+    """
+    if asked == "auto":
+        return offered
+    if asked == "int8" and "int8" not in offered:
+        raise InvalidExport(
+            "PRECISION=int8 takes OpenVINO and an export with a conversion in int8: make one with "
+            "python -m training quantize, or choose PRECISION=auto"
+        )
+    return (asked,)
 
 
 def require_installed(runtime: RuntimeName) -> None:

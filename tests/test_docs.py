@@ -1,4 +1,4 @@
-"""The pages on protocols, embeddings and operation are true: their blocks run in order, on a real service."""
+"""The pages of docs/ are true: their blocks run in order, on a real service."""
 
 from __future__ import annotations
 

@@ -58,16 +58,26 @@ def evaluate(export: Path, dataset: str | None = None) -> list[Measure]:
         ExportError: the folder is no export, cannot be loaded, or takes other examples.
     """
     manifest = read_manifest(export)
-    recipe = _recipe(export, manifest, dataset)
-    examples = catalogue.get("dataset", recipe.dataset)()
-    _check_examples(export, manifest, recipe, examples)
-    task: Task = catalogue.get("task", recipe.task)(recipe, examples, **recipe.task_arguments)
+    task, examples = judge(export, manifest, dataset)
     measured = task.remeasure(_answers(export))
     num_examples = len(examples.test)
     return [
         Measure(name, value, manifest.metrics.get(name), num_examples)
         for name, value in measured.items()
     ]
+
+
+def judge(export: Path, manifest: Manifest, dataset: str | None = None) -> tuple[Task, Any]:
+    """The task that measures an export, and the data set that it measures it on.
+
+    Raises:
+        UsageError, DatasetError, ExportError: as `evaluate`.
+    """
+    recipe = _recipe(export, manifest, dataset)
+    examples = catalogue.get("dataset", recipe.dataset)()
+    _check_examples(export, manifest, recipe, examples)
+    task: Task = catalogue.get("task", recipe.task)(recipe, examples, **recipe.task_arguments)
+    return task, examples
 
 
 def read_manifest(export: Path) -> Manifest:

@@ -109,6 +109,33 @@ def write(
     manifest: Manifest,
     goldens: Mapping[str, tuple[Tensors, Tensors]],
     *,
+def remake(export: Path, change: Callable[[Path], None]) -> Path:
+    """Publish a changed copy of an export as the next version of its model, proven as any other.
+
+    Args:
+        export: models/<name>/<version>
+        change: changes the files of the copy, which nobody reads yet.
+
+    Raises:
+        ExportError: it cannot be written, or does not hold. Nothing is left behind then.
+    """
+    versions = export.resolve().parent
+    workplace: Path | None = None
+    try:
+        workplace = Path(tempfile.mkdtemp(prefix=".export-", dir=versions.parent))
+        folder = workplace / versions.name / str(next_version(versions))
+        shutil.copytree(export, folder)
+        change(folder)
+        prove(folder)
+        return _publish(folder, versions)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ExportError(f"{export} could not be exported anew: {reason}") from error
+    finally:
+        if workplace is not None:
+            shutil.rmtree(workplace, ignore_errors=True)
+
+
     keras_file: bool = True,
 ) -> None:
     """Write every file of an export into `folder`, the tokenizer's aside."""

@@ -24,7 +24,8 @@ from service.manifest import Manifest, Signature, TensorSpec
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # as documented
 
 RuntimeName = Literal["openvino", "tensorflow"]
-Precision = Literal["float32", "bfloat16"]
+Precision = Literal["float32", "bfloat16", "int8"]
+"""The arithmetic; `int8` is a conversion of its own, which few exports carry."""
 Tensors = Mapping[str, NDArray[Any]]
 Function = Callable[[Tensors], Tensors]
 """A signature as a function: tensors by name in, tensors by name out. One thread at a time.

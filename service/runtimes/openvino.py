@@ -19,7 +19,8 @@ from service.errors import InferenceFailed, InvalidExport, InvalidInput
 from service.manifest import Manifest, Signature, openvino_path
 from service.runtimes import Function, Placement, Precision, Program, Tensors, check
 
-_HINTS: Final[dict[Precision, str]] = {"float32": "f32", "bfloat16": "bf16"}
+_HINTS: Final[dict[Precision, str]] = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
+"""What is not in integers in a conversion to int8, computes in float32."""
 _SMALL_S: Final = 0.002
 """A row faster than this on one thread gains nothing from more: waking them costs as much."""
 
@@ -59,12 +60,13 @@ def load(export: Path, signatures: Mapping[str, Signature], placement: Placement
             f"the runtime 'openvino' runs on 'cpu', not on '{placement.device}': "
             "choose RUNTIME=tensorflow for GPUs and for several devices"
         )
-    if placement.precision not in precisions(placement.device):
+    int8 = placement.precision == "int8"
+    if not int8 and placement.precision not in precisions(placement.device):
         raise InvalidExport(
             f"this CPU does not compute in {placement.precision}: choose PRECISION=float32 or auto"
         )
     return {
-        name: _compile(openvino_path(export, name), signature, placement)
+        name: _compile(openvino_path(export, name, int8=int8), signature, placement)
         for name, signature in signatures.items()
     }
 
@@ -92,9 +94,7 @@ def _is_of_texts(signature: Signature) -> bool:
     return signature.task != "infer" and "tokens" in signature.inputs
 
 
-def _compiled(
-    model: Any, placement: Placement, threads: int, lanes: int
-) -> openvino.CompiledModel:
+def _compiled(model: Any, placement: Placement, threads: int, lanes: int) -> openvino.CompiledModel:
     # The precision is always said: left open, a CPU with AMX computes in bfloat16 silently.
     config: dict[str, str | int] = {
         "INFERENCE_PRECISION_HINT": _HINTS[placement.precision],

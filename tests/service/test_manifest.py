@@ -113,7 +113,7 @@ def _spec(side: str, **spec: object) -> Callable[[dict[str, Any]], Any]:
         (_spec("outputs", dtype="float64"), "its one output is 'probabilities' float32"),
         (_spec("outputs", dtype="complex64"), "dtype"),
         (lambda content: content.update(tolerance={"float32": 0}), "greater than 0"),
-        (lambda content: content.update(tolerance={"int8": 1}), "Extra inputs"),
+        (lambda content: content.update(tolerance={"int4": 1}), "Extra inputs"),
     ],
 )
 def test_what_does_not_hold_together_is_refused(

@@ -102,7 +102,7 @@ def test_a_models_options_are_its_own_or_the_global_ones() -> None:
         ({"runtime": "onnx"}, "'auto', 'tensorflow' or 'openvino'"),
         ({"device": "tpu"}, "a device is 'cpu', 'gpu' or a list such as 'gpu:0,gpu:1'; got 'tpu'"),
         ({"device": "gpu,gpu:0"}, "each device is named once"),
-        ({"precision": "int8"}, "'auto', 'float32' or 'bfloat16'"),
+        ({"precision": "int4"}, "'auto', 'float32', 'bfloat16' or 'int8'"),
         ({"isolation": "sometimes"}, "'auto', 'always' or 'never'"),
         ({"root_path": "lutrin"}, "a path prefix starts with '/', such as '/lutrin'"),
         ({"max_batch_size": 0}, "greater than 0"),

@@ -14,6 +14,7 @@ from training.commands._options import (
     given_knobs,
 )
 from training.commands._quiet import import_tensorflow
+from training.commands.quantize import quantize
 from training.errors import TrainingError, UsageError
 from training.recipe import Recipe
 
@@ -25,6 +26,11 @@ def add(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
     add_verbose(parser)
     parser.add_argument(
         "--resume", action="store_true", help="go on where an interrupted run stopped"
+    )
+    parser.add_argument(
+        "--quantize",
+        choices=["int8"],
+        help="make another version with a conversion in 8-bit integers, if it costs no accuracy",
     )
     parser.set_defaults(words=words)
     if recipe is not None:
@@ -40,6 +46,8 @@ def run(given: argparse.Namespace) -> int:
     from training.fitting import Diverged  # noqa: PLC0415 — imports TensorFlow
     from training.run import run  # noqa: PLC0415 — imports TensorFlow
 
+    if given.quantize:
+        _check_quantizable(recipe)
     folders = {"models_dir": given.models_dir, "runs_dir": given.runs_dir}
     try:
         result = run(recipe, **folders, resume=given.resume)
@@ -53,4 +61,15 @@ def run(given: argparse.Namespace) -> int:
         raise
     print(f"figures and history: {result.folder}")
     print(f"export: {result.export}")
+    if given.quantize:
+        quantize(result.export)
     return 0
+
+
+def _check_quantizable(recipe: Recipe) -> None:
+    """Found out now, not after hours of training."""
+    from training.quantization import require_installed  # noqa: PLC0415 — imports OpenVINO
+
+    require_installed()
+    if recipe.task != "classification":
+        raise UsageError(f"only classifiers are quantized, and {recipe.name} is none")
