@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from service.manifest import Manifest
 from service.model import Model
 from service.similarity import unit
 from service.texts import Tokenizer, Tokens
+
+A = TypeVar("A")
+B = TypeVar("B")
 
 Input: TypeAlias = str | bytes | Tokens
 """A text, the file of a picture, or the tokens of a text: int32 (T,)."""
@@ -76,7 +79,7 @@ class Encoder:
         pixels = await self._pixels(inputs, pictures, manifest)
         # The longest first, so that texts of about one length come to share a run.
         texts.sort(key=lambda index: -len(tokens[index]))
-        said, seen = await asyncio.gather(
+        said, seen = await both(
             _run(model, manifest.encoders.get("text"), texts, [tokens[index] for index in texts]),
             _run(model, manifest.encoders.get("image"), pictures, pixels),
         )
@@ -135,6 +138,22 @@ class Encoder:
             return Picture.open(file, max_pixels=self._max_pixels)
         except ServiceError as error:
             raise _about(error, index) from None
+
+
+async def both(one: Coroutine[Any, Any, A], other: Coroutine[Any, Any, B]) -> tuple[A, B]:
+    """What two of a request's works give; if either fails, so does the whole, and both have ended.
+
+    Nothing goes on for a request that was answered, on a model that it has given back.
+    """
+    tasks = asyncio.ensure_future(one), asyncio.ensure_future(other)
+    try:
+        first, second = await asyncio.gather(*tasks)
+        return first, second
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        raise
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from typing import Final
 import orjson
 
 from service.classification import Prediction, top
-from service.embedding import speaking_of
+from service.embedding import both, speaking_of
 from service.engine import Engine
 from service.errors import InvalidInput, UnsupportedTask
 from service.lease import Lease
@@ -58,7 +57,7 @@ class ZeroShot:
             if not label.strip():
                 name = f"candidate_labels[{index}]"
                 raise InvalidInput(f"{name}: the label is empty", param=name)
-        said, seen = await asyncio.gather(
+        said, seen = await both(
             self._said(lease, [template.replace("{}", label) for label in labels]),
             self._seen(lease, files),
         )

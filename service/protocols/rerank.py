@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, NamedTuple, Self, cast
@@ -13,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validat
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.embedding import Purpose, Vectors, speaking_of
+from service.embedding import Purpose, Vectors, both, speaking_of
 from service.engine import Engine
 from service.lease import Lease
 from service.protocols import _example
@@ -186,7 +185,7 @@ async def _rerank(
             return await engine.embed(leased, inputs, truncate=asked.truncate, purpose=purpose)
 
     with await lease(request, asked, "embed") as leased:
-        wanted, found = await asyncio.gather(
+        wanted, found = await both(
             embed(leased, [query], "query", "query"),
             embed(leased, documents.inputs, "document", documents.field),
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any, Final, cast
@@ -14,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.embedding import Purpose, Vectors, speaking_of
+from service.embedding import Purpose, Vectors, both, speaking_of
 from service.engine import Engine
 from service.lease import Lease
 from service.protocols import _example
@@ -117,6 +116,6 @@ async def _compare(
             )
 
     with await lease(request, asked, "embed") as leased:
-        ours, theirs = await asyncio.gather(embed(leased, "a", a), embed(leased, "b", b))
+        ours, theirs = await both(embed(leased, "a", a), embed(leased, "b", b))
         export = leased.model.export
         return cosines(ours.rows, theirs.rows), export.name, export.version
