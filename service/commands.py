@@ -62,6 +62,7 @@ def verify(arguments: Sequence[str]) -> int:
         else:
             error_text = f"largest error {proven.golden_error:.2g}"
             print(f"holds    {devices:6} {way.runtime} in {way.precision}: {error_text}")
+            del proven  # a large model is in memory once
     return 1 if failed else 0
 
 

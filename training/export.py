@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -32,6 +32,7 @@ from service.manifest import (
     openvino_path,
     tokenizer_path,
 )
+from training import memory
 from training.conversion import convert
 from training.errors import ExportError
 
@@ -53,6 +54,7 @@ def export(
     models_dir: Path,
     tokenizer: str | None = None,
     keras_file: bool = True,
+    keep_model: bool = True,
 ) -> Path:
     """Write `model` as the next version of `name` and prove it in a fresh process.
 
@@ -66,6 +68,8 @@ def export(
         models_dir: the folder of all models.
         tokenizer: the contents of `tokenizer.json`, for a model of texts.
         keras_file: save the model whole as a Keras file too, to train further.
+        keep_model: False frees the model's weights when they are written, before they are converted
+            and proven: it is of no use afterwards.
 
     Returns:
         The folder of the new version.
@@ -86,6 +90,9 @@ def export(
         workplace = Path(tempfile.mkdtemp(prefix=".export-", dir=models_dir))
         folder = workplace / name / str(next_version(models_dir / name))
         write(folder, model, signatures, manifest, goldens, keras_file=keras_file)
+        if not keep_model:
+            _free(model)
+        _convert(folder, signatures)
         if tokenizer is not None:
             tokenizer_path(folder).write_text(tokenizer, encoding="utf-8")
         prove(folder)
@@ -102,13 +109,6 @@ def export(
             shutil.rmtree(workplace, ignore_errors=True)
 
 
-def write(
-    folder: Path,
-    model: keras.Model,
-    signatures: Mapping[str, Function],
-    manifest: Manifest,
-    goldens: Mapping[str, tuple[Tensors, Tensors]],
-    *,
 def remake(export: Path, change: Callable[[Path], None]) -> Path:
     """Publish a changed copy of an export as the next version of its model, proven as any other.
 
@@ -136,11 +136,18 @@ def remake(export: Path, change: Callable[[Path], None]) -> Path:
             shutil.rmtree(workplace, ignore_errors=True)
 
 
+def write(
+    folder: Path,
+    model: keras.Model,
+    signatures: Mapping[str, Function],
+    manifest: Manifest,
+    goldens: Mapping[str, tuple[Tensors, Tensors]],
+    *,
     keras_file: bool = True,
 ) -> None:
-    """Write every file of an export into `folder`, the tokenizer's aside."""
+    """Write the files of an export into `folder`, but for its tokenizer and its conversions."""
     module = tf.Module()
-    module.model = model  # the variables that the signatures use must hang on what is saved
+    module.kept = _kept(model)
     default = next(iter(signatures.values()))
     tf.saved_model.save(module, str(folder), signatures={**signatures, "serving_default": default})
     manifest.write(folder)
@@ -148,9 +155,35 @@ def remake(export: Path, change: Callable[[Path], None]) -> Path:
     if keras_file:
         keras_path(folder).parent.mkdir(parents=True)
         model.save(keras_path(folder))
+
+
+def _kept(model: keras.Model) -> list[Any]:
+    """What the signatures use of a model and a SavedModel must hold: variables and tables.
+
+    The model itself would be traced through, layer by layer, for a call that nobody makes.
+    """
+    tables = [
+        each
+        for each in tf.train.TrackableView(model).descendants()
+        if isinstance(each, tf.saved_model.experimental.TrackableResource)
+    ]
+    return [*(variable.value for variable in model.variables), *tables]
+
+
+def _free(model: keras.Model) -> None:
+    """Give back the memory of a model's weights, whoever still holds the model."""
+    for variable in model.variables:
+        nothing = tf.zeros((0,), variable.value.dtype)
+        tf.raw_ops.AssignVariableOp(resource=variable.value.handle, value=nothing)
+
+
+def _convert(folder: Path, names: Iterable[str]) -> None:
+    """Convert the signatures of a written SavedModel, and leave nothing of it in memory."""
     reloaded = tf.saved_model.load(str(folder))
-    for name in signatures:
+    for name in names:
         convert(reloaded.signatures[name], openvino_path(folder, name))
+    del reloaded
+    memory.trim()
 
 
 def prove(folder: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from service.manifest import Manifest
-from training import catalogue, hub, signatures
+from training import catalogue, hub
 from training.errors import ExportError, UsageError
 from training.export import export
 from training.importers import Imported, Source
@@ -154,12 +154,10 @@ def _export(
         imported.model,
         {name: each.function for name, each in served.items()},
         manifest,
-        {
-            name: (each.inputs, signatures.live(each.function, each.inputs))
-            for name, each in served.items()
-        },
+        {name: (each.inputs, imported.answers[name]) for name, each in served.items()},
         name=name,
         models_dir=models_dir,
         tokenizer=serving.tokenizer,
         keras_file=keras_file,
+        keep_model=False,
     )

@@ -94,6 +94,44 @@ def test_the_saved_model_the_conversion_and_the_keras_file_answer_alike(
     assert np.allclose(_softmax(keras.models.load_model(keras_path(exported)), images), expected)
 
 
+def test_tables_of_a_model_are_kept(unproven: None, tmp_path: Path) -> None:
+    """What the signatures use is saved, variables or not."""
+    inputs = keras.Input((2, 2, 1))
+    x = keras.layers.IntegerLookup(vocabulary=[7, 9])(keras.ops.cast(inputs, "int64"))
+    x = keras.layers.Flatten()(keras.ops.cast(x, "float32"))
+    model = keras.Model(inputs, keras.layers.Dense(2, kernel_initializer="ones")(x))
+    image = ImageInput(height=2, width=2, channels=1)
+    classify = signatures.classify(model, image, outputs="probabilities")
+    images = np.array([7, 9, 8, 0], np.uint8).reshape(1, 2, 2, 1)
+    manifest = Manifest(
+        signatures={"classify": signatures.classify_promise(image, 2)},
+        image=image,
+        labels=("a", "b"),
+    )
+    live = signatures.live(classify, {"images": images})
+    folder = export(
+        model,
+        {"classify": classify},
+        manifest,
+        {"classify": ({"images": images}, live)},
+        name="table",
+        models_dir=tmp_path,
+        keras_file=False,
+    )
+    loaded = tf.saved_model.load(str(folder)).signatures["classify"](images=tf.constant(images))
+    np.testing.assert_array_equal(loaded["probabilities"], [[3, 3]])  # 1 + 2 + 0 + 0
+
+
+def test_a_model_that_nobody_keeps_holds_no_weights(unproven: None, tmp_path: Path) -> None:
+    parts = _parts()
+    images = np.zeros((1, 6, 6, 1), np.uint8)
+    expected = _softmax(parts[0], images)
+    folder = export(*parts, name="spent", models_dir=tmp_path, keep_model=False)
+    assert sum(np.asarray(weight.value).size for weight in parts[0].variables) == 0
+    loaded = tf.saved_model.load(str(folder)).signatures["classify"](images=tf.constant(images))
+    assert np.allclose(loaded["probabilities"], expected, atol=1e-6)
+
+
 @pytest.fixture
 def quick(unproven: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Write a file for an export: what is tested is where it goes."""
@@ -103,6 +141,7 @@ def quick(unproven: None, monkeypatch: pytest.MonkeyPatch) -> None:
         (folder / "saved_model.pb").touch()
 
     monkeypatch.setattr(room, "write", write)
+    monkeypatch.setattr(room, "_convert", lambda *_: None)
 
 
 def test_versions_count_up(quick: None, parts: Parts, tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def add(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
 def run(given: argparse.Namespace) -> int:
     """Import, and say where the export is."""
     prompts = None if given.prompts is None else _prompts(given.prompts)
-    import_tensorflow(verbose=given.verbose)
+    import_tensorflow(verbose=given.verbose, one_dnn=False)
     from training.importing import import_model  # noqa: PLC0415 — imports TensorFlow
 
     options = {

@@ -14,6 +14,7 @@ import keras
 
 from service.manifest import Tolerance
 from training.errors import ExportError
+from training.export import Tensors
 from training.model_folder import ModelFolder
 from training.provenance import Fact
 from training.tasks import Serving
@@ -54,6 +55,8 @@ class Imported:
     """What the signatures call."""
     serving: Serving
     """Its signatures, and what holds of them."""
+    answers: Mapping[str, Tensors]
+    """What the model answers to each signature's golden inputs."""
     description: str
     """One sentence for people who choose a model."""
     license: str | None = None

@@ -82,7 +82,7 @@ def imported(source: Source, model: keras.Model, text: TextInput, weights: Weigh
     contents = _sentences.tokenizer(folder, folder.size("vocab_size"))
     embed = signatures.embed_text(model, masked=True)
     inputs = _golden(Tokenizer(contents, text), text)
-    vectors = signatures.live(embed, inputs)["embeddings"]
+    answers = signatures.live(embed, inputs)
     width = model.output_shape[-1]
     promise = signatures.embed_text_promise(text, width, masked=True)
     return Imported(
@@ -93,9 +93,10 @@ def imported(source: Source, model: keras.Model, text: TextInput, weights: Weigh
             embeddings=Embeddings(normalized=_sentences.steps(folder).normalized),
             tokenizer=contents,
         ),
+        answers={"embed_text": answers},
         description=f"Texts as vectors of {width} dimensions: {source.name}.",
         license=folder.license,
-        tolerance=tolerance(vectors),
+        tolerance=tolerance(answers["embeddings"]),
         facts={"sha256": weights.digest()},
     )
 

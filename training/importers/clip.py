@@ -115,9 +115,8 @@ def read(source: Source) -> Imported:
     contents = _sentences.tokenizer(folder, texts["vocab_size"])
     text = TextInput(max_length=texts["max_position_embeddings"], padding=_end(contents, texts))
     served = _served(model, seen.image, text, contents)
-    vectors = [
-        signatures.live(each.function, each.inputs)["embeddings"] for each in served.values()
-    ]
+    answers = {name: signatures.live(each.function, each.inputs) for name, each in served.items()}
+    vectors = [each["embeddings"] for each in answers.values()]
     temperature = math.exp(-float(weights.take("logit_scale", ())))
     width = vectors[0].shape[1]
     return Imported(
@@ -129,6 +128,7 @@ def read(source: Source) -> Imported:
             embeddings=Embeddings(temperature=temperature, prompt_template=PROMPT_TEMPLATE),
             tokenizer=contents,
         ),
+        answers=answers,
         description=f"Pictures and texts as vectors of one space, {width} dimensions: "
         f"{source.name}.",
         license=folder.license,
