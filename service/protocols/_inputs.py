@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from service.errors import InputTooLarge, InvalidInput
 from service.protocols._base64 import from_base64
+from service.protocols._shown import shown
 from service.settings import Settings
 
 _KINDS: Final = 'a text, {"text": "…"} or {"image": "<base64 or data URI>"}'
@@ -87,6 +88,4 @@ def _shown(value: object) -> str:
     if isinstance(value, dict):
         keys = ", ".join(f"'{key[:50]}'" for key in list(value)[:5])
         return f"an object with {keys}" if value else "an empty object"
-    if isinstance(value, list):
-        return "a list"
-    return "null" if value is None else str(value)[:100]
+    return "a list" if isinstance(value, list) else shown(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final, TypeVar
 
 import orjson
@@ -11,12 +12,13 @@ from starlette.requests import Request
 
 from service.errors import InputTooLarge, InvalidInput
 from service.protocols._body import read_inflated
+from service.protocols._shown import shown
 from service.settings import Settings
 
 M = TypeVar("M", bound=BaseModel)
 
 _LONG: Final = 256 * 1024
-"""Bytes; a longer body is measured before Python makes objects of what it says."""
+"""Bytes; a longer body is measured before Python makes objects of what it says, on a thread."""
 _VALUES: Final = 4
 """JSON values of one input at most, with room to spare."""
 _FIELDS: Final = 64
@@ -32,10 +34,10 @@ async def read_message(request: Request, settings: Settings, kind: type[M]) -> M
         InvalidInput: it is no JSON object, or a field is missing, unknown or malformed.
         ServiceError: as `read_inflated` does.
     """
-    return validated(kind, parse_message(await read_inflated(request, settings), settings))
+    return validated(kind, await parse_message(await read_inflated(request, settings), settings))
 
 
-def parse_message(body: bytes, settings: Settings) -> dict[str, Any]:
+async def parse_message(body: bytes, settings: Settings) -> dict[str, Any]:
     """The JSON object that a body is.
 
     Raises:
@@ -44,7 +46,10 @@ def parse_message(body: bytes, settings: Settings) -> dict[str, Any]:
     """
     most = _FIELDS + _VALUES * (settings.max_texts + settings.max_images)
     try:
-        message = _measured(body, most) if len(body) > _LONG else orjson.loads(body)
+        if len(body) > _LONG:
+            message = await asyncio.to_thread(_measured, body, most)
+        else:
+            message = orjson.loads(body)
     except (ValueError, RuntimeError) as error:
         raise InvalidInput(f"the JSON body: {error}") from None
     if not isinstance(message, dict):
@@ -105,5 +110,6 @@ def _invalid(error: ValidationError, kind: type[BaseModel]) -> InvalidInput:
     if first["type"] == "missing":
         return InvalidInput(f"the field '{field}' is missing", param=field)
     where = f"{field}: " if field else "the JSON body: "
-    came = f"; got {str(first['input'])[:100]}" if field else ""
-    return InvalidInput(f"{where}{first['msg']}{came}", param=field or None)
+    wrong = first["msg"].removeprefix("Value error, ")  # what pydantic puts before our own words
+    came = f"; got {shown(first['input'])}" if field else ""
+    return InvalidInput(f"{where}{wrong}{came}", param=field or None)

@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from service.errors import InputTooLarge, InvalidInput, UnsupportedType
 from service.protocols._base64 import from_base64
-from service.protocols._body import read_body
+from service.protocols._body import read_body, read_inflated
 from service.protocols._choice import ModelChoice
 from service.protocols._envelope import header
 from service.protocols._inputs import read_inputs
@@ -69,13 +69,16 @@ class UploadReader(Generic[R]):
         scope = request.scope
         content_type, _, parameters = header(scope, b"content-type").partition(";")
         content_type = content_type.strip().lower()
-        body = await read_body(request, settings)
+        # Pictures are compressed already; JSON comes in gzip too, here as on every route.
+        read = read_inflated if content_type == "application/json" else read_body
+        body = await read(request, settings)
         query = self._query(scope["query_string"])
         if content_type.startswith("image/") or content_type == "application/octet-stream":
             return Upload([body], query)
         if content_type == "application/json":
-            return self._read_json(body, query, settings)
+            return await self._read_json(body, query, settings)
         if content_type == "multipart/form-data":
+            _check_charset(parameters)
             return await self._read_form(request, body, query, settings)
         if content_type == "text/plain" and self.takes_texts:
             return Upload([_decoded(body, parameters)], query)
@@ -112,8 +115,8 @@ class UploadReader(Generic[R]):
             given[name] = words if len(words) > 1 else _words(words[0])
         return validated(self.kind, given, strict=False)
 
-    def _read_json(self, body: bytes, query: R, settings: Settings) -> Upload[R]:
-        asked = validated(self.kind, parse_message(body, settings))
+    async def _read_json(self, body: bytes, query: R, settings: Settings) -> Upload[R]:
+        asked = validated(self.kind, await parse_message(body, settings))
         value = getattr(asked, self.field)
         if self.takes_texts:
             return Upload(read_inputs(value, self.field, settings), _over(query, asked))
@@ -138,6 +141,13 @@ class UploadReader(Generic[R]):
                 f"the form has no file in a field 'image'{wanted}; it has: {found[:100]}",
                 param="image",
             )
+        for name, part in form.multi_items():
+            if name not in self._fields and not isinstance(part, str):
+                raise InvalidInput(
+                    f"the form has a file in the field '{name[:100]}', and takes files in "
+                    + " and ".join(f"'{each}'" for each in self._fields),
+                    param=name,
+                )
         options = [
             (name, part)
             for name, part in form.multi_items()
@@ -153,7 +163,10 @@ class UploadReader(Generic[R]):
                     param="image",
                 )
             return await part.read()
-        return part if isinstance(part, str) else _decoded(await part.read(), "")
+        if isinstance(part, str):
+            return part
+        _, _, parameters = (part.content_type or "").partition(";")
+        return _decoded(await part.read(), parameters)
 
 
 class _FormParser(MultiPartParser):
@@ -172,7 +185,8 @@ class _FormParser(MultiPartParser):
     def on_part_end(self) -> None:
         """Refuse a field that is no text; Starlette would take it for Latin-1."""
         part = self._current_part
-        if part.file is None and self._charset == "utf-8":
+        self._charset = "utf-8"  # by whichever of its names it was called
+        if part.file is None:
             try:
                 part.data.decode()
             except UnicodeDecodeError as error:
@@ -211,14 +225,19 @@ def _boundary(request: Request) -> bytes:
 
 def _decoded(text: bytes, parameters: str) -> str:
     """A text that came by itself, in UTF-8 as its Content-Type's parameters must say."""
-    _, options = parse_options_header(f"text/plain;{parameters}")
-    charset = options.get(b"charset", b"").decode("latin-1").lower()
-    if charset not in _UTF8:
-        raise UnsupportedType(f"the text is in {charset[:50]}; send it in UTF-8")
+    _check_charset(parameters)
     try:
         return text.decode()
     except UnicodeDecodeError as error:
         raise InvalidInput(f"the text is not UTF-8: {error.reason} at byte {error.start}") from None
+
+
+def _check_charset(parameters: str) -> None:
+    """Refuse texts that their Content-Type's parameters say are in anything but UTF-8."""
+    _, options = parse_options_header(f"text/plain;{parameters}")
+    charset = options.get(b"charset", b"").decode("latin-1").lower()
+    if charset not in _UTF8:
+        raise UnsupportedType(f"the text is in {charset[:50]}; send it in UTF-8")
 
 
 def _words(text: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 from typing import Any
 
@@ -150,7 +151,9 @@ def test_a_long_text_is_cut_only_where_the_caller_says_so(colours: Server) -> No
         ({"input": ["red", "\ud800"]}, None, "surrogate"),
         ({"input": "red", "dimensions": 3}, "dimensions", "from 4 to 8"),
         ({"input": "red", "dimensions": "4"}, "dimensions", "integer"),
-        ({"input": "red", "dimensions": True}, "dimensions", "no numbers"),
+        ({"input": "red", "dimensions": True}, "dimensions", "dimensions: true and false are no"),
+        ({"input": [True]}, "input[0]", "got true"),
+        ({"input": "red", "version": "1"}, "version", 'got "1"'),
         ({"input": "red", "output_dtype": "int4"}, "output_dtype", "int4"),
         ({"input": "red", "input_type": "search"}, "input_type", "search"),
         ({"input": "red", "inputs": 1}, "inputs", "known fields"),
@@ -181,10 +184,41 @@ def test_bytes_that_are_no_text_or_no_picture(colours: Server) -> None:
     _error(form, 400, "invalid_image")
     field = colours.client.post("/v1/embed", files=[("picture", b"red")])
     assert "'text'" in _error(field, 400, "invalid_input")["message"]
+    part = ("a.txt", b"red", "text/plain; charset=utf-16")
+    _error(colours.client.post("/v1/embed", files=[("text", part)]), 415, "unsupported_type")
     kind = colours.client.post(
         "/v1/embed", content=b"red", headers={"content-type": "application/pdf"}
     )
     assert "text/plain" in _error(kind, 415, "unsupported_type")["message"]
+
+
+@pytest.mark.parametrize("charset", ["latin-1", "bogus", "UTF-8", "utf8"])
+def test_a_form_is_in_utf_8_or_refused(colours: Server, charset: str) -> None:
+    kind = f"multipart/form-data; boundary=x; charset={charset}"
+    part = b'--x\r\nContent-Disposition: form-data; name="text"\r\n\r\n%b\r\n--x--\r\n'
+    headers = {"content-type": kind}
+    reply = colours.client.post("/v1/embed", content=part % "réd".encode(), headers=headers)
+    if charset.lower().startswith("utf"):
+        assert reply.json() == _post(colours, input=["réd"]).json()
+        wrong = colours.client.post("/v1/embed", content=part % b"r\xe9d", headers=headers)
+        assert "UTF-8" in _error(wrong, 400, "invalid_input")["message"]
+    else:
+        assert charset in _error(reply, 415, "unsupported_type")["message"]
+
+
+def test_no_file_of_a_form_is_lost_silently(colours: Server) -> None:
+    for field, file in (("picture", _file("red")), ("output_dtype", b"int8")):
+        form = [("text", ("a.txt", b"red")), (field, ("a", file))]
+        error = _error(colours.client.post("/v1/embed", files=form), 400, "invalid_input")
+        assert error["param"] == field
+        assert "'image' and 'text'" in error["message"]
+
+
+def test_json_may_come_in_gzip(colours: Server) -> None:
+    body = gzip.compress(json.dumps({"input": "red"}).encode())
+    headers = {"content-type": "application/json", "content-encoding": "gzip"}
+    reply = colours.client.post("/v1/embed", content=body, headers=headers)
+    np.testing.assert_array_equal(_rows(reply), _rows(_post(colours, input="red")))
 
 
 def test_a_model_that_makes_no_vectors_says_what_it_does(server: Server) -> None:

@@ -12,6 +12,7 @@ import orjson
 from service.embedding import Input, Purpose
 from service.errors import InvalidInput
 from service.protocols._base64 import from_base64
+from service.protocols._shown import shown
 from service.settings import Settings
 from service.texts import Tokens
 
@@ -55,16 +56,16 @@ def read(body: bytes, settings: Settings) -> EmbeddingRequest:
     except ValueError as error:
         raise InvalidInput(f"the body is no JSON: {error}") from None
     if not isinstance(asked, dict):
-        raise InvalidInput(f"the body is a JSON object; got {_shown(asked)}")
+        raise InvalidInput(f"the body is a JSON object; got {shown(asked)}")
     for name, value in asked.items():
         check = _CHECKS.get(name)
         if check is None:
             raise InvalidInput(
-                f"unknown field {_shown(name)}; known fields: {', '.join(_CHECKS)}",
+                f"unknown field {shown(name)}; known fields: {', '.join(_CHECKS)}",
                 param=name[:_LONGEST],
             )
         if value is not None and not check.holds(value):
-            raise InvalidInput(f"'{name}' is {check.expected}; got {_shown(value)}", param=name)
+            raise InvalidInput(f"'{name}' is {check.expected}; got {shown(value)}", param=name)
     get = asked.get
     if get("model") is None:
         raise InvalidInput("you must provide a model parameter", param="model")
@@ -130,7 +131,7 @@ def _inputs(given: str | list[Any] | None, modality: str, settings: Settings) ->
     for index, each in enumerate(given):
         if not isinstance(each, str):
             raise InvalidInput(
-                f"input[{index}] is a string, as each is; got {_shown(each)}",
+                f"input[{index}] is a string, as each is; got {shown(each)}",
                 param=f"input[{index}]",
             )
     if modality == "image":
@@ -163,7 +164,7 @@ def _tokens(given: Any, index: int) -> Tokens:
             pass
     raise InvalidInput(
         f"input[{index}] is a list of token ids, integers below 2³¹, as the first is; "
-        f"got {_shown(given)}",
+        f"got {shown(given)}",
         param=f"input[{index}]",
     )
 
@@ -174,12 +175,3 @@ def _check_count(count: int, most: int, modality: str) -> None:
             f"'input' has {count} {modality}s; at most {most} are taken: send them in parts",
             param="input",
         )
-
-
-def _shown(value: Any) -> str:
-    """A value as a message quotes it: JSON, not endless."""
-    try:
-        text = orjson.dumps(value).decode()
-    except TypeError:  # nested more deeply than it writes
-        text = "something nested deeply"
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …"
