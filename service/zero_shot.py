@@ -73,7 +73,12 @@ class ZeroShot:
             self._vectors.move_to_end(key)
             return self._vectors[key]
         with speaking_of("candidate_labels"):
-            rows = (await self._engine.embed(lease, texts)).rows
+            try:
+                rows = (await self._engine.embed(lease, texts)).rows
+            except InvalidInput as error:
+                # Labels are never cut: two might become the same.
+                message, _, _ = error.message.partition(", or send")
+                raise InvalidInput(message, param=error.param) from None
         self._remember(key, rows)
         return rows
 

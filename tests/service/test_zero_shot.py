@@ -114,6 +114,13 @@ def test_an_error_names_the_field_it_is_in(
     assert reply.json()["error"]["param"] == param
 
 
+def test_a_long_label_is_not_told_of_an_option_that_there_is_not(colours: Server) -> None:
+    message = _json(colours, candidate_labels=["red " * 40]).json()["error"]["message"]
+    assert "tokens" in message
+    assert "shorten it" in message
+    assert "truncate" not in message
+
+
 def test_a_model_that_cannot_says_why_and_what_can_be_asked(others: Server, server: Server) -> None:
     words = _form(others, "red", model="words", candidate_labels="red,blue").json()["error"]
     assert words["code"] == "unsupported_task"
