@@ -177,9 +177,12 @@ class Batcher(Generic[Row, Answer]):
         """
         if not self._waking:
             self._waking = True
-            loop.call_soon(self._wake, loop)
+            loop.call_soon(self._wake, loop, self._queued)
 
-    def _wake(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _wake(self, loop: asyncio.AbstractEventLoop, seen: int) -> None:
+        if self._on_loop is None and seen < self._queued < self._max_batch_size:
+            loop.call_soon(self._wake, loop, self._queued)  # more are coming in
+            return
         self._waking = False
         if self._on_loop is None:
             with self._changed:

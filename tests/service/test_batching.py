@@ -137,6 +137,36 @@ def test_two_devices_share_the_queue_and_even_one_request() -> None:
     assert names == {"test-0", "test-1"}
 
 
+def test_idle_workers_share_what_came_together() -> None:
+    first, second = Gate(), Gate()
+
+    async def use(batcher: Batcher[int, int]) -> None:
+        waiting = asyncio.ensure_future(batcher.submit(list(range(8))))
+        await asyncio.gather(first.is_busy(), second.is_busy())
+        first.open()
+        second.open()
+        assert await waiting == [-row for row in range(8)]
+
+    serve(use, first, second, max_batch_size=8)
+    assert [len(batch) for batch in [*first.batches, *second.batches]] == [4, 4]
+
+
+def test_requests_that_trickle_in_share_a_batch() -> None:
+    gate = Gate(open_at_start=True)
+
+    async def use(batcher: Batcher[int, int]) -> None:
+        async def later(turns: int) -> list[int | Exception]:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            return await batcher.submit([turns])
+
+        answers = await asyncio.gather(*(later(index // 2) for index in range(8)))
+        assert answers == [[-(index // 2)] for index in range(8)]
+
+    serve(use, gate, max_batch_size=8)
+    assert gate.batches == [[0, 0, 1, 1, 2, 2, 3, 3]]
+
+
 def test_closing_answers_what_waits_refuses_the_new_and_ends_the_threads() -> None:
     gate = Gate()
 
