@@ -21,6 +21,7 @@ from service.errors import ServiceError
 from service.protocols._document import TAGS, operation_id
 from service.protocols._envelope import EnvelopeRoute, request_id_of
 from service.protocols._openai_error import envelope
+from service.search import Search
 from service.settings import Settings
 from service.version import __version__
 from service.zero_shot import ZeroShot
@@ -64,6 +65,7 @@ def create_app(settings: Settings) -> ASGIApp:
         ServiceError: gRPC is asked for and not installed.
     """
     engine = Engine(settings)
+    search = Search(engine, settings.indexes)
     grpc_server = None if settings.grpc_port is None else _grpc_server(engine, settings.grpc_port)
 
     @asynccontextmanager
@@ -71,6 +73,8 @@ def create_app(settings: Settings) -> ASGIApp:
         async with AsyncExitStack() as started:
             started.push_async_callback(engine.close)
             await engine.start()
+            started.push_async_callback(search.close)
+            await search.start()
             if grpc_server is not None:
                 started.push_async_callback(grpc_server.stop)
                 await grpc_server.start()
@@ -90,6 +94,7 @@ def create_app(settings: Settings) -> ASGIApp:
     app.state.settings = settings
     app.state.engine = engine
     app.state.zero_shot = ZeroShot(engine)
+    app.state.search = search
     app.add_exception_handler(HTTPException, _speak_http_error)
     app.add_route("/", _to_documentation, include_in_schema=False)
     routers = protocols.routers()
@@ -159,20 +164,31 @@ async def _to_documentation(request: Request) -> Response:
     return RedirectResponse(f"{request.scope.get('root_path', '')}/docs")
 
 
-def _allowed(error: HTTPException) -> str:
-    return (error.headers or {}).get("Allow") or "another verb"
+def _allowed(request: Request, error: HTTPException) -> str:
+    """The verbs of a path, which may have a route for each."""
+    path = [
+        route
+        for router in protocols.routers()
+        for route in router.routes
+        if isinstance(route, EnvelopeRoute) and route.matches(request.scope)[0] is not Match.NONE
+    ]
+    verbs = sorted({verb for route in path for verb in route.methods or ()})
+    return ", ".join(verbs) or (error.headers or {}).get("Allow") or "another verb"
 
 
 async def _speak_http_error(request: Request, error: Exception) -> Response:
     """Unknown paths and wrong verbs, in the envelope of our own routes."""
     assert isinstance(error, HTTPException)  # noqa: S101 — registered for this class alone
+    allowed = _allowed(request, error) if error.status_code == 405 else ""
     messages = {
         404: f"there is no {request.url.path}; see /docs for what there is",
-        405: f"{request.url.path} does not take {request.method}; it takes {_allowed(error)}",
+        405: f"{request.url.path} does not take {request.method}; it takes {allowed}",
     }
     message = messages.get(error.status_code, error.detail)
     code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
     request_id = request_id_of(request.scope)
     body = envelope(message, error.status_code, code, None, request_id)
     headers = {**(error.headers or {}), "x-request-id": request_id}
+    if allowed and "Allow" in headers:
+        headers["Allow"] = allowed
     return Response(body, error.status_code, headers, media_type="application/json")

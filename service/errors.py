@@ -7,7 +7,10 @@ ServiceError
 │  ├─ ModelNotFound
 │  ├─ VersionNotFound
 │  ├─ LabelNotFound
+│  ├─ IndexNotFound
+│  ├─ ItemNotFound
 │  ├─ Conflict
+│  │  └─ IndexOutdated
 │  ├─ UnsupportedTask
 │  ├─ UnsupportedType
 │  └─ InvalidInput
@@ -58,8 +61,20 @@ class LabelNotFound(RequestError):
     """The model has no version of this label."""
 
 
+class IndexNotFound(RequestError):
+    """No index has this name."""
+
+
+class ItemNotFound(RequestError):
+    """The index has no item of this id."""
+
+
 class Conflict(RequestError):
     """The change asked for cannot be made as things are."""
+
+
+class IndexOutdated(Conflict):
+    """The version of the model that filled the index is not served any more."""
 
 
 class UnsupportedTask(RequestError):

@@ -123,6 +123,9 @@ class Settings(BaseSettings):
     """Where models from an address are kept; left out: lutrin in the user's folder of caches."""
     remote_poll_s: NonNegativeFloat = 60.0
     """Seconds between two looks at an address for what changed; 0 looks at the start alone."""
+    indexes: str = "indexes"
+    """What keeps the items of /v1/indexes: a folder, made when it is needed and one process's
+    alone; postgresql://…, a database with pgvector; off for none."""
     required_models: Annotated[tuple[str, ...] | None, NoDecode, BeforeValidator(_names)] = None
     """The models /health/ready waits for, as a,b or a JSON list; left out: all at the start."""
 

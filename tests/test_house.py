@@ -42,6 +42,8 @@ IMPORT_HOMES = {
     "tokenizers": ("service/texts.py", "training/", "tests/"),
     "uvicorn": ("service/__main__.py", "benchmarks/"),
     "fsspec": ("service/remote.py", "tests/"),
+    "qdrant_edge": ("service/indexes/shards.py",),
+    "psycopg": ("service/indexes/postgres.py", "tests/"),
     "watchfiles": ("service/watch.py",),
     "grpc": ("service/grpc/", "tests/", "benchmarks/"),
     "google": ("service/grpc/", "tests/"),  # google.protobuf

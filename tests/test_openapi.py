@@ -32,6 +32,7 @@ TAGS = [
     "OpenAI",
     "TensorFlow Serving",
     "Open Inference Protocol",
+    "Search",
     "Administration",
     "Operations",
 ]
@@ -49,7 +50,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     shutil.copytree(folder / "shade" / "1", folder / "shade" / "2")
     shutil.copytree(folder / "shade" / "1", folder / "spare" / "1")
     (folder / "models.yaml").write_text(PLAN, encoding="utf-8")
-    with Server(MODELS_DIR=folder, ADMIN="true", ADMIN_TOKEN=TOKEN) as running:
+    indexes = tmp_path_factory.mktemp("indexes")
+    with Server(MODELS_DIR=folder, INDEXES=indexes, ADMIN="true", ADMIN_TOKEN=TOKEN) as running:
         yield running
 
 

@@ -47,6 +47,11 @@ TAGS: Final = [
         },
     },
     {
+        "name": "Search",
+        "description": "Items found by what is near to them: texts, pictures and vectors go into "
+        "an index, which a model fills and is asked by. Errors are those of the models' routes.",
+    },
+    {
         "name": "Administration",
         "description": "What operators change while the service runs. It takes `ADMIN=true` and "
         "the ADMIN_TOKEN: press *Authorize*.",

@@ -1,0 +1,306 @@
+"""Indexes filled and asked by models: texts and pictures become vectors, vectors find items.
+
+An index is bound to the version of the model that filled it and is asked by that version alone, as
+long as it is served. After an upgrade it says so, and what it kept can be embedded anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Final, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.bindings import Choice, binding_of, lease_to_ask, lease_to_fill, outdated
+from service.embedding import Purpose
+from service.engine import Engine
+from service.errors import (
+    IndexNotFound,
+    InvalidInput,
+    ItemNotFound,
+    ModelNotFound,
+    NotReady,
+    RequestError,
+    ServiceError,
+    VersionNotFound,
+)
+from service.indexes import Binding, Filter, Hit, IndexInfo, Item, Metadata, VectorStore
+from service.indexes.opening import OFF, open_store
+from service.lease import Lease
+from service.renewal import Renewal
+from service.similarity import unit
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_THREADS: Final = 4
+_INPUT: Final = re.compile(r"input\[(\d+)\]")
+"""What the engine calls an input that it refuses."""
+
+
+class Entry(NamedTuple):
+    """What is to become an item."""
+
+    id: str | None
+    metadata: Metadata
+    input: str | bytes | None
+    """A text or a picture file; it is embedded where there is no vector."""
+    vector: NDArray[np.float32] | None
+
+
+class Description(NamedTuple):
+    """An index, and whether it can be asked."""
+
+    info: IndexInfo
+    outdated: str | None
+    """Why what is served now does not fit it, if so."""
+
+
+class Search:
+    """Fills and asks the indexes of one store, which is opened when it is first needed."""
+
+    def __init__(self, engine: Engine, address: str) -> None:
+        """`address` is as the setting INDEXES has it."""
+        self._engine = engine
+        self._address = None if address == OFF else address
+        self._opened: VectorStore | None = None
+        self._opening = asyncio.Lock()
+        self._renewals: set[asyncio.Task[None]] = set()
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="indexes")
+
+    async def start(self) -> None:
+        """Open the store, or say in the log why it cannot be had; requests try again."""
+        if self._address is None:
+            return
+        try:
+            await self._store()
+        except ServiceError as error:
+            logger.error("%s", error.message)
+
+    async def close(self) -> None:
+        """Write everything out and let go of the store."""
+        for task in self._renewals:
+            task.cancel()
+        await asyncio.gather(*self._renewals, return_exceptions=True)
+        if self._opened is not None:
+            await self._run(self._opened.close)
+        self._threads.shutdown()
+
+    async def all(self) -> list[Description]:
+        """Every index, by name."""
+        store = await self._store()
+        return [self._described(info) for info in await self._run(store.all)]
+
+    async def describe(self, name: str) -> Description:
+        """One index.
+
+        Raises:
+            IndexNotFound: there is none of this name.
+        """
+        return self._described(await self._info(name))
+
+    async def add(
+        self,
+        name: str,
+        entries: Sequence[Entry],
+        choice: Choice,
+        *,
+        keep: bool = True,
+        truncate: bool = False,
+    ) -> tuple[list[str], Binding]:
+        """Embed what has no vector yet and add it all; gives the items' ids and who filled it.
+
+        Items replace those with their ids. Without `keep` texts and pictures are not kept.
+
+        Raises:
+            Conflict: the index is bound to another model or version.
+            ServiceError: as `Engine.embed` does; `param` says which item it is about.
+        """
+        store = await self._store()
+        info = await self._run(lambda: store.find(name))
+        positions = [index for index, each in enumerate(entries) if each.vector is None]
+        lease = await lease_to_fill(self._engine, info, name, choice, needed=bool(positions))
+        vectors = {
+            index: each.vector for index, each in enumerate(entries) if each.vector is not None
+        }
+        if lease is None:
+            width = info.binding.width if info else len(next(iter(vectors.values())))
+            binding = Binding(width)
+        else:
+            with lease:
+                binding = binding_of(lease)
+                with _speaking_of_items(positions):
+                    inputs = [each for at in positions if (each := entries[at].input) is not None]
+                    rows = await self._embed(lease, inputs, truncate, "document")
+                vectors |= dict(zip(positions, rows, strict=True))
+        items = [
+            _item(entry, _normal(vectors[index], binding, f"items[{index}].vector"), keep)
+            for index, entry in enumerate(entries)
+        ]
+        await self._run(lambda: store.add(name, binding, items))
+        return [item.id for item in items], binding
+
+    async def query(
+        self,
+        name: str,
+        wanted: str | bytes | NDArray[np.float32],
+        choice: Choice,
+        *,
+        top_k: int,
+        where: Filter = (),
+        truncate: bool = False,
+    ) -> tuple[list[Hit], Binding]:
+        """The items nearest to a text, a picture or a vector, and the binding of their index.
+
+        Raises:
+            IndexOutdated: the version that filled the index is not served.
+            ServiceError: as `Engine.embed` does.
+        """
+        store, info = await self._store(), await self._info(name)
+        lease = await lease_to_ask(
+            self._engine, info, choice, needed=not isinstance(wanted, np.ndarray)
+        )
+        if isinstance(wanted, np.ndarray):
+            row = wanted
+            if lease is not None:
+                with lease:
+                    pass
+        else:
+            assert lease is not None  # noqa: S101 — it is needed
+            with lease:
+                [row] = await self._embed(lease, [wanted], truncate, "query")
+        vector = _normal(row, info.binding, "vector")
+        return await self._run(lambda: store.query(name, vector, top_k, where)), info.binding
+
+    async def item(self, name: str, item_id: str) -> Item:
+        """One item.
+
+        Raises:
+            IndexNotFound: there is no such index.
+            ItemNotFound: it has no such item.
+        """
+        store = await self._store()
+        found = await self._run(lambda: store.get(name, [item_id]))
+        if not found:
+            raise ItemNotFound(f"the index '{name}' has no item '{item_id[:100]}'")
+        return found[0]
+
+    async def delete(self, name: str, ids: Sequence[str]) -> int:
+        """Delete items; gives how many there were."""
+        store = await self._store()
+        return await self._run(lambda: store.delete(name, ids))
+
+    async def drop(self, name: str) -> int:
+        """Delete an index; gives how many items it had."""
+        store, info = await self._store(), await self._info(name)
+        await self._run(lambda: store.drop(name))
+        return info.count
+
+    async def renew(
+        self, name: str, choice: Choice, *, truncate: bool = False, drop_vectors: bool = False
+    ) -> Description:
+        """Embed anew what an index kept, by the version that is served now or that is chosen.
+
+        It goes on when the caller leaves. Until it is done the index answers as before, if its
+        version is served still, and takes no changes. Items of which nothing was kept but a vector
+        are left out with `drop_vectors`, else an error.
+
+        Raises:
+            Conflict: there are such items, or it is being embedded anew already.
+            ServiceError: as `Engine.embed` does.
+        """
+        store, info = await self._store(), await self._info(name)
+        renewal = Renewal(self._engine, store, self._run, info)
+        work = renewal.run(choice, truncate=truncate, drop_vectors=drop_vectors)
+        task = asyncio.create_task(work)
+        self._renewals.add(task)
+        task.add_done_callback(self._renewals.discard)
+        await asyncio.shield(task)
+        return await self.describe(name)
+
+    async def _embed(
+        self, lease: Lease, inputs: Sequence[str | bytes], truncate: bool, purpose: Purpose
+    ) -> NDArray[np.float32]:
+        if not inputs:
+            return np.empty((0, lease.manifest.width or 0), np.float32)
+        vectors = await self._engine.embed(lease, inputs, truncate=truncate, purpose=purpose)
+        return vectors.rows
+
+    def _described(self, info: IndexInfo) -> Description:
+        model, version = info.binding.model, info.binding.version
+        if model is None:
+            return Description(info, None)
+        try:
+            self._engine.repository.shelf(model).pick(version)
+        except (ModelNotFound, VersionNotFound) as error:
+            return Description(info, outdated(info, error.message))
+        return Description(info, None)
+
+    async def _info(self, name: str) -> IndexInfo:
+        store = await self._store()
+        info = await self._run(lambda: store.find(name))
+        if info is None:
+            raise IndexNotFound(f"there is no index '{name}'; it comes with its first items")
+        return info
+
+    async def _store(self) -> VectorStore:
+        address = self._address
+        if address is None:
+            raise NotReady(
+                "this service keeps no indexes: INDEXES is off; set it to a folder or to the URL "
+                "of a database"
+            )
+        if self._opened is None:
+            async with self._opening:
+                if self._opened is None:
+                    self._opened = await self._run(lambda: open_store(address))
+        return self._opened
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        """What `work` gives, which may block."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+def _item(entry: Entry, vector: NDArray[np.float32], keep: bool) -> Item:
+    source = entry.input if keep else None
+    return Item(
+        entry.id if entry.id is not None else str(uuid.uuid4()),
+        vector,
+        entry.metadata,
+        source if isinstance(source, str) else None,
+        source if isinstance(source, bytes) else None,
+    )
+
+
+def _normal(vector: NDArray[np.float32], binding: Binding, field: str) -> NDArray[np.float32]:
+    """The vector with length 1."""
+    if len(vector) != binding.width:
+        raise InvalidInput(
+            f"{field} has {len(vector)} numbers; those of the index have {binding.width}",
+            param=field,
+        )
+    if not np.isfinite(vector).all() or not vector.any():
+        raise InvalidInput(f"{field} is all zeros, or has numbers that are none", param=field)
+    return unit(vector)
+
+
+@contextmanager
+def _speaking_of_items(positions: Sequence[int]) -> Iterator[None]:
+    """Errors about an input name the item that it stands in."""
+    try:
+        yield
+    except RequestError as error:
+        found = _INPUT.fullmatch(error.param or "")
+        if found is None:
+            raise
+        name = f"items[{positions[int(found[1])]}]"
+        said = error.message.removeprefix(f"input {found[1]}")
+        raise type(error)(f"{name}{said}" if said != error.message else said, param=name) from None
