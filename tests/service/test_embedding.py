@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from service import embedding
-from service.embedding import Input
+from service.embedding import Input, both
 from service.engine import Engine
 from service.errors import (
     InputTooLarge,
@@ -239,3 +239,62 @@ def test_the_manifest_says_what_embeds(tmp_path: Path) -> None:
     assert manifest.encoders == {"text": "embed_text", "image": "embed_image"}
     assert (manifest.width, manifest.tasks) == (8, ("embed",))
     assert Manifest.read(tmp_path) == manifest
+
+
+async def _given(value: int) -> int:
+    await asyncio.sleep(0)
+    return value
+
+
+async def _refused() -> int:
+    await asyncio.sleep(0)
+    raise InvalidInput("no")
+
+
+class _Endless:
+    """Work that says when it began and when it ended."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+        self.ended = asyncio.Event()
+
+    async def __call__(self) -> None:
+        self.begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.ended.set()
+
+
+def test_both_give_what_each_gives() -> None:
+    async def ask() -> tuple[int, int]:
+        return await both(_given(1), _given(2))
+
+    assert asyncio.run(ask()) == (1, 2)
+
+
+def test_nothing_goes_on_once_one_of_both_has_failed() -> None:
+    other = _Endless()
+
+    async def ask() -> None:
+        with pytest.raises(InvalidInput):
+            await both(_refused(), other())
+        assert other.ended.is_set()
+
+    asyncio.run(ask())
+
+
+def test_nothing_goes_on_once_the_caller_has_hung_up() -> None:
+    one, other = _Endless(), _Endless()
+
+    async def ask() -> None:
+        asked = asyncio.ensure_future(both(one(), other()))
+        await one.begun.wait()
+        await other.begun.wait()
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        assert one.ended.is_set()
+        assert other.ended.is_set()
+
+    asyncio.run(ask())
