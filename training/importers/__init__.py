@@ -59,6 +59,8 @@ class Imported:
     """What the model answers to each signature's golden inputs."""
     description: str
     """One sentence for people who choose a model."""
+    source: str | None = None
+    """What its makers call it; None for the name by which it was asked for."""
     license: str | None = None
     """As its makers say; None where they say nothing."""
     tolerance: Tolerance = field(default_factory=Tolerance)
