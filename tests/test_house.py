@@ -43,7 +43,10 @@ IMPORT_HOMES = {
     "uvicorn": ("service/__main__.py", "benchmarks/"),
     "fsspec": ("service/remote.py", "tests/"),
     "qdrant_edge": ("service/indexes/shards.py",),
-    "psycopg": ("service/indexes/postgres.py", "tests/"),
+    "psycopg": (
+        *("service/indexes/postgres.py", "service/indexes/tables.py"),
+        *("service/indexes/connections.py", "tests/"),
+    ),
     "watchfiles": ("service/watch.py",),
     "grpc": ("service/grpc/", "tests/", "benchmarks/"),
     "google": ("service/grpc/", "tests/"),  # google.protobuf

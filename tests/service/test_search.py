@@ -13,6 +13,7 @@ import httpx
 import numpy as np
 import pytest
 
+from tests.databases import postgres
 from tests.exports_encoder import COLOURS, write_encoder
 from tests.pictures import encode
 from tests.server import Server
@@ -326,3 +327,25 @@ def test_after_an_upgrade_an_index_says_so_until_it_is_embedded_anew(tmp_path: P
         running.process.wait()
     with Server(MODELS_DIR=models, INDEXES=tmp_path / "indexes") as running:
         assert _found(running, index, text="blue", top_k=1) == ["blue"]
+
+
+def test_servers_share_the_indexes_of_a_database(colours_dir: Path, tmp_path: Path) -> None:
+    with postgres(tmp_path) as url, Server(MODELS_DIR=colours_dir, INDEXES=url) as first:
+        with Server(MODELS_DIR=colours_dir, INDEXES=url) as second:
+            _add(first, "/v1/indexes/a", {"id": "r", "text": "red", "metadata": {"n": 1}})
+            _add(second, "/v1/indexes/a", {"id": "b", "image": _base64("blue")})
+            second.process.send_signal(signal.SIGKILL)
+            second.process.wait()
+        assert _found(first, "/v1/indexes/a", text="blue") == ["b", "r"]
+        assert _found(first, "/v1/indexes/a", text="blue", filter={"n": {"gte": 1}}) == ["r"]
+        renewed = first.client.post("/v1/indexes/a/embed", json={})
+        assert renewed.json()["count"] == 2
+        assert _found(first, "/v1/indexes/a", text="red", top_k=1) == ["r"]
+        refused = first.client.post("/v1/indexes/a/items", json={"items": [{"text": "a\x00"}]})
+        assert "NUL" in _error(refused, 400, "invalid_input")
+
+
+def test_a_service_may_keep_no_indexes(colours_dir: Path) -> None:
+    with Server(MODELS_DIR=colours_dir, INDEXES="off") as running:
+        reply = running.client.post("/v1/indexes/a/items", json={"items": ["red"]})
+        assert "INDEXES is off" in _error(reply, 503, "not_ready")
