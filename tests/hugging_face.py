@@ -17,7 +17,7 @@ Tensors = dict[str, NDArray[np.float32]]
 BERT: Final[Mapping[str, Any]] = {
     "model_type": "bert",
     "architectures": ["BertModel"],
-    "vocab_size": 70,
+    "vocab_size": 62,
     "hidden_size": 32,
     "num_hidden_layers": 2,
     "num_attention_heads": 4,

@@ -8,7 +8,7 @@ from typing import Final
 
 from training.errors import ExportError, UsageError
 
-NAME: Final = re.compile(r"[\w.-]+/[\w.-]+")
+NAME: Final = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 """An owner and a model."""
 
 _FILES: Final = ("*.json", "*.safetensors", "README.md")

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.training.architecture_checks import parameters
 from training.errors import ExportError, UsageError
 from training.importers import Source, keras_applications
 from training.importing import default_name
@@ -87,6 +88,19 @@ def test_a_failed_download_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(keras.utils, "get_file", fail)
     with pytest.raises(ExportError, match=r"no route to host.*--labels FILE names one"):
         keras_applications.read(Source(name="ResNet50"))
+
+
+@pytest.mark.parametrize("name", keras_applications.NETWORKS)
+def test_both_have_the_same_weights_in_the_same_order(name: str) -> None:
+    network = keras_applications.NETWORKS[name]
+    _, ours = parameters(network.build, {**network.variant, "num_classes": 7})
+    make = getattr(keras.applications, network.name)
+    _, theirs = parameters(make, {"weights": None, "classes": 7})
+    assert _kinds(ours) == _kinds(theirs)
+
+
+def _kinds(model: keras.Model) -> list[tuple[str, tuple[int, ...]]]:
+    return [(weight.name, tuple(weight.shape)) for weight in model.weights]
 
 
 def test_all_of_both_families_are_known() -> None:

@@ -89,7 +89,7 @@ def _model(network: Network, file: Path | None, num_classes: int) -> keras.Model
     """Ours, filled with Keras' weights one after another: a network may be of half a gigabyte."""
     theirs = _theirs(network, file, num_classes)
     ours = network.build(**{**network.variant, "num_classes": num_classes})
-    for variable, weight in zip(ours.variables, theirs.variables, strict=True):
+    for variable, weight in zip(ours.weights, theirs.weights, strict=True):
         variable.assign(weight.value)
     return ours
 
