@@ -62,6 +62,27 @@ def center_crop(picture: Image.Image, spec: ImageInput, box: Box) -> NDArray[np.
     return _pixels(_resized(picture, (spec.width, spec.height), spec, cut))
 
 
+def resize_crop(picture: Image.Image, spec: ImageInput, box: Box) -> NDArray[np.uint8]:
+    """Resize to cover, by whole pixels, and cut whole pixels off either side: one resampling.
+
+    It is the resizing of the whole picture, of which only what is kept is computed.
+    """
+    left, top, right, bottom = box
+    width, height = right - left, bottom - top
+    if spec.width / width > spec.height / height:
+        size = spec.width, max(spec.height, int(spec.width * height / width))
+    else:
+        size = max(spec.width, int(spec.height * width / height)), spec.height
+    across, down = (size[0] - spec.width) // 2, (size[1] - spec.height) // 2
+    cut = (
+        left + across * width / size[0],
+        top + down * height / size[1],
+        min(right, left + (across + spec.width) * width / size[0]),
+        min(bottom, top + (down + spec.height) * height / size[1]),
+    )
+    return _pixels(_resized(picture, (spec.width, spec.height), spec, cut))
+
+
 def mnist(picture: Image.Image, spec: ImageInput, box: Box) -> NDArray[np.uint8]:
     """Make the picture a digit of MNIST's: `service.ink`. The filter is the fit's own."""
     return ink.fit(_pixels(picture)[:, :, 0])[:, :, np.newaxis]
@@ -71,6 +92,7 @@ FITS: Final[dict[Fit, Callable[[Image.Image, ImageInput, Box], NDArray[np.uint8]
     "stretch": stretch,
     "pad": pad,
     "center-crop": center_crop,
+    "resize-crop": resize_crop,
     "mnist": mnist,
 }
 """By the manifest's name: the box of an upright picture of mode L (1 channel) or RGB (3) → uint8

@@ -29,12 +29,14 @@ texts, `infer` tensors of tensors.
 Modality = Literal["text", "image"]
 """What a vector was made of."""
 
-Fit = Literal["stretch", "pad", "center-crop", "mnist"]
+Fit = Literal["stretch", "pad", "center-crop", "resize-crop", "mnist"]
 """How a picture of any size becomes the model's size.
 
 - `stretch`: resized to exactly the size, its aspect given up.
 - `pad`: resized to fit inside, centred, the rest filled with `ImageInput.padding`.
 - `center-crop`: resized to cover, centred, the overhang cut off.
+- `resize-crop`: the same, but resized to whole pixels and cut between whole pixels, as
+  `transformers` prepares pictures for CLIP: up to a pixel beside the middle.
 - `mnist`: the ink is found, made light on dark, scaled into 20×20 keeping its aspect and centred
   by mass in 28×28, as LeCun et al. made the set.
 """

@@ -24,7 +24,7 @@ def _picture(size: tuple[int, int]) -> Image.Image:
     return Image.fromarray(rng.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
 
 
-@pytest.mark.parametrize("name", ["stretch", "pad", "center-crop"])
+@pytest.mark.parametrize("name", ["stretch", "pad", "center-crop", "resize-crop"])
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("channels", [1, 3])
 def test_every_size_comes_out_exact(name: Fit, size: tuple[int, int], channels: int) -> None:
@@ -40,7 +40,7 @@ def test_every_size_comes_out_exact(name: Fit, size: tuple[int, int], channels: 
 def test_a_plain_picture_stays_plain(size: tuple[int, int]) -> None:
     plain = Image.new("RGB", size, (10, 200, 90))
 
-    for name in ("stretch", "center-crop"):
+    for name in ("stretch", "center-crop", "resize-crop"):
         assert (fits.fit(plain, _spec(name)) == (10, 200, 90)).all()
 
 
@@ -88,10 +88,29 @@ def test_center_crop_is_symmetric() -> None:
     assert np.abs(there.astype(int) - back[::-1, ::-1]).max() <= 1
 
 
+@pytest.mark.parametrize(
+    "size",
+    [(225, 227), (640, 427), (333, 500), (431, 37), (37, 431), (1000, 700), (32, 33)],
+    ids=str,
+)
+@pytest.mark.parametrize("resample", ["bicubic", "bilinear", "lanczos"])
+def test_resize_crop_is_pillows_resize_and_then_a_cut(size: tuple[int, int], resample: Any) -> None:
+    """As transformers' CLIPImageProcessor does: the shortest side to 32, the other rounded down."""
+    picture, shortest = _picture(size), min(size)
+    width, height = (int(32 * side / shortest) for side in size)
+    left, top = (width - 32) // 2, (height - 32) // 2
+    resized = picture.resize((width, height), Image.Resampling[resample.upper()])
+    expected = np.asarray(resized.crop((left, top, left + 32, top + 32))).astype(int)
+
+    pixels = fits.fit(picture, _spec("resize-crop", height=32, width=32, resample=resample))
+
+    assert np.abs(pixels - expected).max() <= 1  # what Pillow rounds between its passes
+
+
 def test_a_picture_of_the_models_size_is_not_resampled() -> None:
     picture = _picture((36, 24))
 
-    for name in ("stretch", "pad", "center-crop"):
+    for name in ("stretch", "pad", "center-crop", "resize-crop"):
         spec = _spec(name, resample="lanczos")
         assert np.array_equal(fits.fit(picture, spec), np.asarray(picture))
 
@@ -105,7 +124,7 @@ def test_training_fits_arrays_by_the_same_functions() -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["stretch", "pad", "center-crop"])
+@pytest.mark.parametrize("name", ["stretch", "pad", "center-crop", "resize-crop"])
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_what_the_fit_needs_is_what_it_makes(name: Fit, size: tuple[int, int]) -> None:
     needed = fits.size_needed(size, _spec(name))

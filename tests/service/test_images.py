@@ -227,7 +227,7 @@ def test_the_first_frame_counts(kind: str) -> None:
     assert np.abs(pixels.astype(int) - [255, 0, 0]).max() < 8
 
 
-@pytest.mark.parametrize("fit", ["stretch", "pad", "center-crop"])
+@pytest.mark.parametrize("fit", ["stretch", "pad", "center-crop", "resize-crop"])
 @pytest.mark.parametrize("orientation", [1, 6])
 def test_a_large_jpeg_decoded_small_is_the_same_picture(fit: Any, orientation: int) -> None:
     rng = np.random.default_rng(0)

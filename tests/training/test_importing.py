@@ -63,7 +63,7 @@ def test_an_export_says_where_it_comes_from(models_dir: Path) -> None:
     assert bert.text is not None
     assert (bert.text.max_length, bert.text.prompts) == (20, {"query": "the "})
     assert clip.image is not None
-    assert (clip.image.fit, clip.image.resample) == ("center-crop", "bicubic")
+    assert (clip.image.fit, clip.image.resample) == ("resize-crop", "bicubic")
     assert clip.embeddings is not None
     assert clip.embeddings.temperature == pytest.approx(0.05)
     assert clip.encoders == {"text": "embed_text", "image": "embed_image"}

@@ -233,7 +233,7 @@ def _preprocessing(folder: ModelFolder, pictures: Mapping[str, Any]) -> Preproce
             "than CLIP: pictures are resized, cut, scaled by 1/255 and normalized"
         )
     resample = _resample(said.get("resample", Image.Resampling.BICUBIC))
-    image = ImageInput(height=side, width=side, channels=3, fit="center-crop", resample=resample)
+    image = ImageInput(height=side, width=side, channels=3, fit="resize-crop", resample=resample)
     mean = _channels(said, "image_mean", openai_clip.MEAN)
     return Preprocessing(image, mean, _channels(said, "image_std", openai_clip.STD))
 
