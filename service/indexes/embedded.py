@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from service.errors import NotReady
-from service.indexes import Binding, Draft, Filter, Hit, IndexInfo, Item, Vector
-from service.indexes.generations import ASIDE, RECORD, StoredIndex, not_found
+from service.indexes import Binding, Draft, Filter, Hit, IndexInfo, Item, Vector, records
+from service.indexes.generations import ASIDE, StoredIndex, not_found
 
 _LOCK: Final = ".lock"
 
@@ -107,7 +107,7 @@ class EmbeddedStore:
         for folder in self._folder.iterdir():
             if folder.name.startswith(ASIDE) and folder.is_dir():
                 shutil.rmtree(folder)  # begun to be made, or to be deleted
-            elif (folder / RECORD).is_file():
+            elif (folder / records.NAME).is_file():
                 self._indexes[folder.name] = StoredIndex(folder)
 
 

@@ -23,16 +23,22 @@ from qdrant_edge import (
     CountRequest,
     Distance,
     EdgeConfig,
+    EdgeOptimizersConfig,
     EdgeShard,
     EdgeVectorParams,
     FieldCondition,
+    HnswIndexConfig,
     MatchAny,
+    Memory,
     PayloadSchemaType,
     PayloadSelector,
     Point,
+    QuantizationSearchParams,
     Query,
     QueryRequest,
     RangeFloat,
+    ScalarQuantizationConfig,
+    ScalarType,
     ScrollRequest,
     SearchParams,
     UpdateOperation,
@@ -45,9 +51,16 @@ from service.indexes import MAX_FIELDS, AnyOf, Between, Filter, Hit, Item, Value
 
 _IDS: Final = uuid.UUID("6f1b2f0e-6f0c-5f5b-9d0e-6c7574726e21")
 """The engine's ids are UUIDs or integers: ours become UUIDs of this namespace."""
+_CANDIDATES: Final = 4.0
+"""Of each item asked for, how many are looked up exactly where vectors are packed."""
 _AT_ONCE: Final = 256
 """Items of one operation: some milliseconds, and far below a segment of the log."""
 
+_PACKED_KB: Final = 1024
+"""Vectors that take less are not packed."""
+_PARAMS: Final = SearchParams(
+    quantization=QuantizationSearchParams(rescore=True, oversampling=_CANDIDATES)
+)
 _Kind = Literal["texts", "numbers", "truths"]
 """Where a payload has the fields of one type, beside what the item itself has."""
 _SCHEMAS: Final = {
@@ -71,7 +84,19 @@ class Shard:
         vectors = EdgeVectorParams(
             size=width, distance=Distance.Dot, datatype=VectorStorageDatatype.Float16
         )
-        return cls(EdgeShard.create(str(folder), EdgeConfig(vectors=vectors)))
+        config = EdgeConfig(
+            vectors=vectors,
+            # No graph: it finds what clusters in a third of the time that reading all takes, but
+            # a tenth of what does not, and takes forty times as long to make.
+            hnsw_config=HnswIndexConfig(m=0, ef_construct=4, full_scan_threshold=10),
+            quantization_config=ScalarQuantizationConfig(
+                type=ScalarType.Int8, quantile=0.999, memory=Memory.Pinned
+            ),
+            optimizers=EdgeOptimizersConfig(
+                indexing_threshold=_PACKED_KB, default_segment_number=1, max_segment_size=2**31
+            ),
+        )
+        return cls(EdgeShard.create(str(folder), config))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -82,6 +107,17 @@ class Shard:
         """Write everything out and let the files go."""
         self._shard.flush()
         self._shard.close()
+
+    def flush(self) -> None:
+        """Write everything out."""
+        self._shard.flush()
+
+    def pack(self) -> None:
+        """Keep the vectors in eight bits a number, too: a search of them is twice as fast.
+
+        It holds the interpreter for a second each 100,000 vectors of width 512.
+        """
+        self._shard.optimize()
 
     @property
     def count(self) -> int:
@@ -124,7 +160,7 @@ class Shard:
             limit=top_k,
             query=Query.Nearest(vector.tolist()),
             filter=EdgeFilter(must=[_condition(each) for each in where]) if where else None,
-            params=SearchParams(exact=True),
+            params=_PARAMS,
             with_payload=PayloadSelector.Include(["id", "metadata", "text"]),
         )
         return [_hit(hit.score, hit.payload or {}) for hit in self._shard.query(request)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -294,3 +296,44 @@ def test_two_stores_share_a_database_and_a_dead_draft_is_buried(database: str) -
     assert first.find("shared") is None
     first.close()
     second.close()
+
+
+def _wait_packed(folder: Path) -> int:
+    for _ in range(400):
+        packed: int = json.loads((folder / "a" / "index.json").read_text())["packed"]
+        if packed and len([each for each in (folder / "a").iterdir() if each.is_dir()]) == 1:
+            return packed
+        time.sleep(0.025)
+    raise AssertionError("not packed within 10 s")
+
+
+def test_many_vectors_are_packed_and_what_changes_meanwhile_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.indexes.packing._FEW", 3000)
+    folder = tmp_path / "indexes"
+    store = EmbeddedStore(folder)
+    rows = _rows(4000, 256)
+    bound = Binding(256)
+    items = [Item(str(n), row, {"n": n % 10}, f"t{n}") for n, row in enumerate(rows)]
+    store.add("a", bound, items)
+    store.delete("a", ["0", "1"])
+    store.add("a", bound, [Item("2", rows[2], {"n": "new"}), Item("new", rows[0])])
+    assert 3990 <= _wait_packed(folder) <= 4000
+    for _ in range(2):
+        info = store.find("a")
+        assert info is not None
+        assert info.count == 3999
+        assert store.get("a", ["0", "1"]) == []
+        assert store.get("a", ["2"])[0].metadata == {"n": "new"}
+        right = 0
+        for query in _rows(20, 256, seed=5):
+            best = np.argsort(-(rows[2:] @ query))[:10] + 2
+            hits = {hit.id for hit in store.query("a", query, 10)}
+            right += len(hits & set(map(str, best)))
+        assert right >= 0.98 * 200
+        assert store.query("a", rows[0], 1)[0].id == "new"
+        assert {hit.id[-1] for hit in store.query("a", rows[0], 50, [AnyOf("n", [7])])} == {"7"}
+        store.close()
+        store = EmbeddedStore(folder)
+    store.close()
