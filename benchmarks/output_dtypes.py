@@ -98,7 +98,8 @@ def _scores(rows: NDArray[Any], dtype: str) -> NDArray[np.float64]:
     asks = np.arange(len(rows)) % _ASK == 0
     if dtype == "binary":
         differing = np.bitwise_count(rows[asks, np.newaxis] ^ rows[~asks]).sum(-1)
-        return -differing.astype(np.float64)
+        nearness: NDArray[np.float64] = -differing.astype(np.float64)
+        return nearness
     wide = rows.astype(np.float64)
     wide /= np.linalg.norm(wide, axis=-1, keepdims=True)
     scores: NDArray[np.float64] = wide[asks] @ wide[~asks].T

@@ -25,7 +25,7 @@ import httpx
 
 from benchmarks import callers
 from benchmarks.load import Running, serving
-from benchmarks.serving import digit
+from benchmarks.workloads import digit
 
 _ROOT: Final = Path(__file__).parent.parent
 _MODELS: Final = ("mnist-lenet5", "mnist-mlp")

@@ -34,7 +34,7 @@ IMPORT_HOMES = {
     "keras": ("training/", "tests/", "benchmarks/"),
     "openvino": ("service/runtimes/openvino.py", "training/", "tests/", "benchmarks/"),
     "fastapi": ("service/app.py", "service/protocols/", "benchmarks/"),
-    "starlette": ("service/app.py", "service/protocols/"),
+    "starlette": ("service/app.py", "service/protocols/", "benchmarks/"),
     "PIL": (
         *("service/images.py", "service/fits.py", "service/headers.py"),
         *("training/", "tests/", "benchmarks/"),

@@ -1,0 +1,124 @@
+"""A peer's processes: started until they answer, their memory and processor time, and ended."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Final
+
+import psutil
+
+from benchmarks.peers import Peer, Request, Task, environment
+
+_PATIENCE_S: Final = 180
+_PSS: Final = re.compile(r"^Pss:\s+(\d+) kB", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that has answered."""
+
+    url: str
+    pid: int
+    seconds_to_answer: float
+    """From the start of its process to its first answer to a request of the workload."""
+
+    @property
+    def memory_mb(self) -> float:
+        """Resident memory of all its processes, in MB; what they share counts once."""
+        kilobytes = 0
+        for process in self._processes():
+            with suppress(OSError):
+                rollup = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
+                kilobytes += sum(map(int, _PSS.findall(rollup)))
+        return kilobytes * 1024 / 1e6
+
+    @property
+    def cpu_s(self) -> float:
+        """Processor time of all its processes so far, in seconds."""
+        total = 0.0
+        for process in self._processes():
+            with suppress(psutil.Error):
+                times = process.cpu_times()
+                total += times.user + times.system
+        return total
+
+    def _processes(self) -> list[psutil.Process]:
+        process = psutil.Process(self.pid)
+        return [process, *process.children(recursive=True)]
+
+
+@contextmanager
+def serving(
+    peer: Peer, interpreter: str, task: Task, request: Request, more: Mapping[str, str]
+) -> Iterator[Running]:
+    """Run a peer until the block ends.
+
+    Raises:
+        RuntimeError: it does not come to answer; says what it printed last.
+    """
+    port = _free_port()
+    url = f"http://127.0.0.1:{port}"
+    with TemporaryFile() as log:
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            [interpreter, *peer.command(task)],
+            env=environment(peer, port) | dict(more),
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        try:
+            while not _answers(url + peer.ready) or not _answers(url + request.path, request):
+                if process.poll() is not None or time.perf_counter() - started > _PATIENCE_S:
+                    log.seek(0)
+                    last = log.read().decode(errors="replace").strip().splitlines()[-3:]
+                    raise RuntimeError(f"it did not come to answer: {' / '.join(last)[:500]}")
+                time.sleep(0.01)
+            yield Running(url, process.pid, time.perf_counter() - started)
+        finally:
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    family = [process.pid, *(each.pid for each in _children(process.pid))]
+    process.send_signal(signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(15)
+    for pid in family:  # some leave workers behind
+        with suppress(psutil.Error):
+            psutil.Process(pid).kill()
+    process.wait(15)
+
+
+def _children(pid: int) -> list[psutil.Process]:
+    with suppress(psutil.Error):
+        return list(psutil.Process(pid).children(recursive=True))
+    return []
+
+
+def _answers(url: str, request: Request | None = None) -> bool:
+    headers = {"Content-Type": request.content_type} if request else {}
+    body = request.bodies[0] if request else None
+    asked = urllib.request.Request(url, body, headers)  # noqa: S310 — ours
+    try:
+        with urllib.request.urlopen(asked, timeout=30) as reply:  # noqa: S310
+            return bool(reply.status == 200)
+    except (OSError, urllib.error.HTTPError):
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
