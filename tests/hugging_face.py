@@ -148,7 +148,7 @@ def write_clip(
     }
     _write(folder / "config.json", config)
     save_file(clip_tensors(texts, pictures), folder / "model.safetensors", {"format": "pt"})
-    byte_letters().save(str(folder / "tokenizer.json"))
+    byte_letters(texts["vocab_size"]).save(str(folder / "tokenizer.json"))
     side = pictures["image_size"]
     said = {**PREPROCESSOR, "size": side, "crop_size": side, **(preprocessor or {})}
     _write(folder / "preprocessor_config.json", said)
@@ -259,11 +259,16 @@ def word_pieces() -> Tokenizer:
     return tokenizer
 
 
-def byte_letters() -> Tokenizer:
-    """CLIP's tokenizer without any merged pair: a token a byte, and another for a word's last."""
+def byte_letters(size: int = 514) -> Tokenizer:
+    """CLIP's tokenizer without any merged pair: a token a byte, and another for a word's last.
+
+    Args:
+        size: of the vocabulary, filled up before the last two tokens with some that never come.
+    """
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     pieces = [*alphabet, *(f"{each}</w>" for each in alphabet)]
     start, end = "<|startoftext|>", "<|endoftext|>"
+    pieces += [f"never{number}" for number in range(size - 2 - len(pieces))]
     pieces += [start, end]
     vocabulary = {piece: index for index, piece in enumerate(pieces)}
     tokenizer = Tokenizer(models.BPE(vocabulary, [], unk_token=end, end_of_word_suffix="</w>"))
@@ -277,7 +282,7 @@ def byte_letters() -> Tokenizer:
         ]
     )
     tokenizer.post_processor = processors.RobertaProcessing(
-        (end, 513), (start, 512), trim_offsets=False, add_prefix_space=False
+        (end, size - 1), (start, size - 2), trim_offsets=False, add_prefix_space=False
     )
     return tokenizer
 

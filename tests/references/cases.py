@@ -31,6 +31,7 @@ SENTENCES: Final[Mapping[str, Callable[[Path], Path]]] = {
 DUAL: Final[Mapping[str, Callable[[Path], Path]]] = {
     "clip": write_clip,
     "clip-small-patches": partial(write_clip, vision={"patch_size": 4, "num_hidden_layers": 1}),
+    "clip-of-large-patches": partial(write_clip, vision={"patch_size": 14, "image_size": 56}),
     "clip-of-old": partial(write_clip, text={"eos_token_id": 2}),  # means: the largest token
     "clip-gelu": partial(
         write_clip, text={"hidden_act": "gelu"}, vision={"hidden_act": "gelu", "patch_size": 16}

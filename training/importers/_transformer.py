@@ -21,8 +21,8 @@ ACTIVATIONS: Final[dict[str, str | Callable[[Any], Any]]] = {
 }
 """By their name in `config.json`; Keras' `gelu` is the exact one, as there."""
 
-_WIDEST: Final = 0.1
-"""The length of the error that bfloat16 may put into a vector of length 1: a cosine of 0.995."""
+_WIDEST: Final = 0.05
+"""The length of the error that bfloat16 may put into a vector of length 1: a cosine of 0.999."""
 _PEAK: Final = 4.0
 """The largest of hundreds of errors over their root mean square, as of a normal distribution."""
 
@@ -96,8 +96,8 @@ def check_left(left: tuple[str, ...]) -> None:
 def tolerance(*vectors: NDArray[np.float32]) -> Tolerance:
     """How far from the goldens each number of a vector may be.
 
-    What matters of a vector is its direction. bfloat16 may turn it by a cosine of 0.995, which
-    spread over D dimensions is 0.1/√D each in the mean and about 4 times that at most; float32
+    What matters of a vector is its direction. bfloat16 may turn it by a cosine of 0.999, which
+    spread over D dimensions is 0.05/√D each in the mean and about 4 times that at most; float32
     may differ by 1e-4. Both are of vectors of length 1, and grow with longer ones.
     """
     length = max(float(np.linalg.norm(rows, axis=1).max()) for rows in vectors)
