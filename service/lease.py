@@ -84,9 +84,11 @@ class Lease:
         """
         name = self.manifest.signature_for(task)
         if name is None:
+            zero_shot = task == "classify" and len(self.manifest.encoders) > 1
+            remedy = ": say among which 'candidate_labels'" if zero_shot else ""
             raise UnsupportedTask(
                 f"'{self.model.export.name}' does not {task}; "
-                f"it does: {', '.join(self.manifest.tasks)}",
+                f"it does: {', '.join(self.manifest.tasks)}{remedy}",
                 param="model",
             )
         return name

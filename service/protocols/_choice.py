@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from starlette.requests import Request
 
 from service.engine import Engine
@@ -21,6 +21,13 @@ def _no_bool(value: object) -> object:
 
 NO_BOOL: Final = BeforeValidator(_no_bool)
 """Python takes booleans for integers; requests do not."""
+
+Flag = Annotated[
+    bool,
+    BeforeValidator(lambda value: False if value is None else value),
+    WithJsonSchema({"anyOf": [{"type": "boolean"}, {"type": "null"}]}),
+]
+"""Null is left out, as many clients write it."""
 
 NOT_BOTH: Final[dict[str, Any]] = {"not": {"required": ["version", "label"]}}
 """In a schema: a request has one of them or neither."""

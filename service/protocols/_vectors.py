@@ -8,12 +8,12 @@ from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.protocols._choice import NO_BOOL, ModelChoice
+from service.protocols._choice import NO_BOOL, Flag, ModelChoice
 
 T = TypeVar("T")
 
 _MANY: Final = 16 * 1024
-"""Numbers; an answer of more is written on a thread."""
+"""Numbers; an answer of more is made on a thread."""
 
 Dimensions = Annotated[int, Field(ge=1), NO_BOOL]
 
@@ -23,7 +23,7 @@ class VectorChoice(ModelChoice):
 
     model_config = ConfigDict(strict=True)
 
-    truncate: bool = False
+    truncate: Flag = False
     """Take the first tokens of a text that is too long, instead of refusing it."""
 
 
@@ -34,9 +34,9 @@ class Usage(BaseModel):
     total_tokens: Annotated[int, Field(ge=0)]
 
 
-async def written(write: Callable[[], T], numbers: int) -> T:
-    """What `write` gives, which has so many numbers; on a thread where those are many."""
-    return write() if numbers < _MANY else await asyncio.to_thread(write)
+async def made(make: Callable[[], T], numbers: int) -> T:
+    """What `make` gives, which has so many numbers; on a thread where those are many."""
+    return make() if numbers < _MANY else await asyncio.to_thread(make)
 
 
 def usage(tokens: int) -> dict[str, Any]:

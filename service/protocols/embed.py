@@ -25,7 +25,7 @@ from service.protocols._openai_document import errors
 from service.protocols._openai_error import OpenAIErrorRoute
 from service.protocols._uploads import UploadReader
 from service.protocols._uploads_document import upload
-from service.protocols._vectors import Dimensions, VectorChoice, written
+from service.protocols._vectors import Dimensions, VectorChoice, made
 from service.quantization import OutputDtype, quantize
 from service.settings import Settings
 
@@ -117,7 +117,7 @@ async def embed(request: Request) -> Response:
     vectors, model, version = await while_connected(request, _embed(request, inputs, asked))
     said = {"model": model, "version": version}
     write = partial(_render, said, inputs, vectors, asked)
-    return named(JSONReply(await written(write, vectors.rows.size)), model, version)
+    return named(JSONReply(await made(write, vectors.rows.size)), model, version)
 
 
 async def _embed(

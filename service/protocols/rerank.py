@@ -16,7 +16,7 @@ from service.embedding import Purpose, Vectors, both, speaking_of
 from service.engine import Engine
 from service.lease import Lease
 from service.protocols import _example
-from service.protocols._choice import NO_BOOL, NOT_BOTH, lease
+from service.protocols._choice import NO_BOOL, NOT_BOTH, Flag, lease
 from service.protocols._document import OF_A_MODEL
 from service.protocols._envelope import JSONReply, named, while_connected
 from service.protocols._inputs import INPUT, INPUTS, read_input, read_inputs
@@ -57,8 +57,17 @@ class RerankRequest(VectorChoice):
     """Another name for `documents`."""
     top_n: Annotated[int, Field(ge=1), NO_BOOL] | None = None
     """How many of the nearest to return; all when left out."""
-    return_documents: bool = False
+    return_documents: Flag = False
     """Whether each result has its document, too."""
+    max_tokens_per_doc: Annotated[int, Field(ge=1), NO_BOOL] | None = None
+    """As Cohere's clients say `truncate`; a text is cut at the model's own length."""
+    priority: Annotated[int, NO_BOOL] | None = None
+    """Taken for Cohere's clients; all requests have their turn."""
+
+    @property
+    def cuts(self) -> bool:
+        """Whether a text that is too long is cut."""
+        return self.truncate or self.max_tokens_per_doc is not None
 
     @model_validator(mode="after")
     def _has_documents_once(self) -> Self:
@@ -129,14 +138,16 @@ _BODY: Final[dict[str, Any]] = {
 }
 
 
-@router.post(
-    "/v1/rerank",
-    summary="Put documents in order by a query",
-    response_model=RerankReply,
-    response_model_exclude_none=True,
-    responses=OF_A_MODEL | errors(400, 404, 413, 415, 429, 503, 504),
-    openapi_extra=_BODY,
-)
+_ROUTE: Final[dict[str, Any]] = {
+    "response_model": RerankReply,
+    "response_model_exclude_none": True,
+    "responses": OF_A_MODEL | errors(400, 404, 413, 415, 429, 503, 504),
+    "openapi_extra": _BODY,
+}
+
+
+@router.post("/v1/rerank", summary="Put documents in order by a query", **_ROUTE)
+@router.post("/cohere/v2/rerank", summary="The same, where Cohere's client asks", **_ROUTE)
 async def rerank(request: Request) -> Response:
     """The documents, the nearest to the query first.
 
@@ -182,7 +193,7 @@ async def _rerank(
         leased: Lease, inputs: Sequence[str | bytes], purpose: Purpose, field: str
     ) -> Vectors:
         with speaking_of(field, is_list=purpose == "document"):
-            return await engine.embed(leased, inputs, truncate=asked.truncate, purpose=purpose)
+            return await engine.embed(leased, inputs, truncate=asked.cuts, purpose=purpose)
 
     with await lease(request, asked, "embed") as leased:
         wanted, found = await both(

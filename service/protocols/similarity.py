@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from service.embedding import Purpose, Vectors, both, speaking_of
 from service.engine import Engine
+from service.errors import InputTooLarge
 from service.lease import Lease
 from service.protocols import _example
 from service.protocols._choice import lease
@@ -25,11 +26,15 @@ from service.protocols._key import REQUEST_KEY
 from service.protocols._message import read_message
 from service.protocols._openai_document import errors
 from service.protocols._openai_error import OpenAIErrorRoute
-from service.protocols._vectors import Dimensions, VectorChoice, written
+from service.protocols._vectors import Dimensions, VectorChoice, made
 from service.settings import Settings
 from service.similarity import Rows, cosines
 
 router: Final = APIRouter(route_class=OpenAIErrorRoute, tags=["Models"])
+
+
+_MOST_SCORES: Final = 500_000
+"""Of one reply: writing more would hold up everybody."""
 
 
 class SimilarityRequest(VectorChoice):
@@ -91,10 +96,15 @@ async def similarity(request: Request) -> Response:
     settings = cast(Settings, request.app.state.settings)
     asked = await read_message(request, settings, SimilarityRequest)
     a, b = read_inputs(asked.a, "a", settings), read_inputs(asked.b, "b", settings)
+    if len(a) * len(b) > _MOST_SCORES:
+        raise InputTooLarge(
+            f"{len(a)} by {len(b)} are {len(a) * len(b)} scores; at most {_MOST_SCORES} are given: "
+            "ask in parts, or for the vectors"
+        )
     scores, model, version = await while_connected(request, _compare(request, asked, a, b))
     said = {"model": model, "version": version, "scores": np.ascontiguousarray(scores)}
     write = partial(orjson.dumps, said, option=orjson.OPT_SERIALIZE_NUMPY)
-    return named(JSONReply(await written(write, scores.size)), model, version)
+    return named(JSONReply(await made(write, scores.size)), model, version)
 
 
 async def _compare(
@@ -118,4 +128,7 @@ async def _compare(
     with await lease(request, asked, "embed") as leased:
         ours, theirs = await both(embed(leased, "a", a), embed(leased, "b", b))
         export = leased.model.export
-        return cosines(ours.rows, theirs.rows), export.name, export.version
+        scores = await made(
+            partial(cosines, ours.rows, theirs.rows), len(ours.rows) * len(theirs.rows)
+        )
+        return scores, export.name, export.version

@@ -47,6 +47,25 @@ def test_texts_is_another_name_and_top_n_bounds(colours: Server) -> None:
     assert len(_post(colours, query="red", texts=DOCUMENTS, top_n=9).json()["results"]) == 4
 
 
+def test_the_bodies_of_coheres_clients_are_taken(colours: Server) -> None:
+    body = {
+        "model": "colours",
+        "query": "red",
+        "documents": [*DOCUMENTS, "red " * 40],
+        "top_n": None,
+        "return_documents": None,
+        "max_tokens_per_doc": 4096,
+        "priority": 0,
+    }
+    reply = colours.client.post("/cohere/v2/rerank", json=body)
+    assert reply.status_code == 200, reply.text
+    assert {each["index"] for each in reply.json()["results"][:3]} == {1, 3, 4}
+    assert len(reply.json()["results"]) == 5
+    assert (
+        _post(colours, **body | {"max_tokens_per_doc": None, "truncate": None}).status_code == 400
+    )
+
+
 def test_pictures_are_ranked_and_given_back(colours: Server) -> None:
     documents = [_image("green"), "blue", _image("white"), {"text": "red"}]
     reply = _post(

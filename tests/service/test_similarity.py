@@ -67,6 +67,13 @@ def test_they_are_the_cosines_of_what_embed_gives(colours: Server) -> None:
     np.testing.assert_allclose(scores, np.array(rows) @ np.array(rows[:2]).T, atol=1e-5)
 
 
+def test_more_scores_than_anybody_reads_are_refused(colours: Server) -> None:
+    reply = _post(colours, a=["red"] * 1000, b=["blue"] * 501)
+    assert reply.status_code == 413
+    assert "500000" in reply.json()["error"]["message"]
+    assert len(_post(colours, a=["red"] * 1000, b=["blue"] * 500).json()["scores"]) == 1000
+
+
 @pytest.mark.parametrize(
     ("body", "param"),
     [

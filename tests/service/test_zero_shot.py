@@ -132,6 +132,12 @@ def test_a_model_that_cannot_says_why_and_what_can_be_asked(others: Server, serv
     assert plain["code"] == "unsupported_task"
 
 
+def test_a_model_that_could_says_what_to_send(colours: Server) -> None:
+    error = _form(colours, "red", model="colours").json()["error"]
+    assert error["code"] == "unsupported_task"
+    assert "candidate_labels" in error["message"]
+
+
 def test_an_upgraded_model_reads_the_labels_anew(tmp_path: Path) -> None:
     write_encoder(tmp_path / "colours" / "1")
     with Server(MODELS_DIR=tmp_path) as running:
