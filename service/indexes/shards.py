@@ -20,7 +20,6 @@ from typing import Any, Final, Literal, Self
 
 import numpy as np
 from qdrant_edge import (
-    CountRequest,
     Distance,
     EdgeConfig,
     EdgeOptimizersConfig,
@@ -122,7 +121,7 @@ class Shard:
     @property
     def count(self) -> int:
         """How many items there are."""
-        return self._shard.count(CountRequest())
+        return self._shard.info().points_count  # to count them one by one takes milliseconds
 
     def add(self, items: Sequence[Item]) -> None:
         """Add items, or replace those with their ids; flushed when it returns.
