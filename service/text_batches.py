@@ -19,8 +19,10 @@ from service.manifest import Signature, TextInput
 from service.runtimes import Function, Tensors
 from service.texts import Tokens
 
-MOST_TOKENS: Final = 1024
-"""Of one run, padding included: a processor is busy with fewer, and others wait for a long run."""
+MOST_TOKENS: Final = 640
+"""Of one run, padding included: a processor is busy with 256, and others wait for a long run. So a
+full batch of short texts has room in it, and none for a long one beside them.
+"""
 _WARMED: Final = 128
 """Tokens of the largest shapes that are run in advance: preparing a larger one takes longer, but
 little beside running it.

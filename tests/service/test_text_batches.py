@@ -63,7 +63,7 @@ def test_small_shapes_are_warmed_and_no_run_is_large() -> None:
         lengths = random.choice([3, 9, 20, 60, 256], random.integers(1, 33))
         batches([_text(length) for length in lengths])
     shapes = set(function.runs)
-    assert max(size * length for size, length in shapes) == 1024
+    assert max(size * length for size, length in shapes) <= 640
     assert {each for each in shapes if each[0] * each[1] <= 128} <= warmed
     assert (1, 256) in warmed
 
