@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type] # N
 import openvino  # noqa: E402 — after the line above
 import tensorflow as tf  # noqa: E402
 from openvino.frontend.tensorflow import utils as frontend  # noqa: E402
+
+from service.manifest import openvino_path  # noqa: E402
+from training import memory  # noqa: E402
 
 # OpenVINO asks for these by `exec("import tensorflow")` and `exec("del tensorflow")`, and since
 # Python 3.13 the second no longer sees what the first defined (PEP 667): it could convert nothing.
@@ -25,6 +29,20 @@ frontend.get_environment_setup = lambda framework: {
 logger = logging.getLogger(__name__)
 
 
+def convert_all(folder: Path, names: Iterable[str]) -> None:
+    """Convert signatures of a written SavedModel, and leave nothing of it in memory.
+
+    Args:
+        folder: the export.
+        names: the signatures'.
+    """
+    reloaded = tf.saved_model.load(str(folder))
+    for name in names:
+        convert(reloaded.signatures[name], openvino_path(folder, name))
+    del reloaded
+    memory.trim()
+
+
 def convert(function: Any, path: Path) -> None:
     """Write a loaded signature as an OpenVINO model, its weights in a .bin beside `path`.
 
@@ -35,9 +53,11 @@ def convert(function: Any, path: Path) -> None:
             keep their names.
         path: the .xml file to write.
     """
+    level = logging.getLogger().level
     try:
         converted = openvino.convert_model(function)
     except Exception as error:  # the converter raises whatever its passes do
+        logging.getLogger().setLevel(level)  # where it fails, it leaves all loggers at its own
         reason = str(error).strip().partition("\n")[0]
         logger.warning("OpenVINO cannot express the model (%s): TensorFlow will serve it", reason)
         return

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -29,11 +29,9 @@ from service.manifest import (
     Manifest,
     golden_path,
     keras_path,
-    openvino_path,
     tokenizer_path,
 )
-from training import memory
-from training.conversion import convert
+from training.conversion import convert_all
 from training.errors import ExportError
 
 Function = Callable[..., Mapping[str, tf.Tensor]]
@@ -92,7 +90,7 @@ def export(
         write(folder, model, signatures, manifest, goldens, keras_file=keras_file)
         if not keep_model:
             _free(model)
-        _convert(folder, signatures)
+        convert_all(folder, signatures)
         if tokenizer is not None:
             tokenizer_path(folder).write_text(tokenizer, encoding="utf-8")
         prove(folder)
@@ -175,15 +173,6 @@ def _free(model: keras.Model) -> None:
     for variable in model.variables:
         nothing = tf.zeros((0,), variable.value.dtype)
         tf.raw_ops.AssignVariableOp(resource=variable.value.handle, value=nothing)
-
-
-def _convert(folder: Path, names: Iterable[str]) -> None:
-    """Convert the signatures of a written SavedModel, and leave nothing of it in memory."""
-    reloaded = tf.saved_model.load(str(folder))
-    for name in names:
-        convert(reloaded.signatures[name], openvino_path(folder, name))
-    del reloaded
-    memory.trim()
 
 
 def prove(folder: Path) -> None:

@@ -43,7 +43,8 @@ def import_model(
         source: a folder, a name on the Hugging Face hub, or `keras:` and a model's name.
         models_dir: the folder of all models.
         name: the export's; None for the last part of the source.
-        known_as: what people call the source, for the provenance; None for what it is called here.
+        known_as: what people call the source, told by the description and the provenance; None for
+            what it is called here.
         revision: of a model on the hub; None for the newest.
         weights: a file of weights for a model of keras.applications; None to download ImageNet's.
         labels: its class names; None to download ImageNet's.
@@ -58,7 +59,14 @@ def import_model(
     """
     started = time.monotonic()
     named = name or default_name(source)
-    found = _source(source, revision, weights, labels, prompts)
+    found = _source(
+        source,
+        known_as=known_as,
+        revision=revision,
+        weights=weights,
+        labels=labels,
+        prompts=prompts,
+    )
     importer = _importer(found)
     if importer != "keras-applications" and (weights is not None or labels is not None):
         raise UsageError("--weights and --labels are for keras:… models; a folder has its own")
@@ -100,6 +108,8 @@ def default_name(source: str) -> str:
 
 def _source(
     source: str,
+    *,
+    known_as: str | None,
     revision: str | None,
     weights: Path | None,
     labels: Path | None,
@@ -109,9 +119,9 @@ def _source(
         name = source.removeprefix(KERAS)
         return Source(name=name, weights=weights, labels=labels)
     if Path(source).is_dir():
-        folder = ModelFolder(Path(source), Path(source).resolve().name)
+        folder = ModelFolder(Path(source), known_as or Path(source).resolve().name)
     elif hub.NAME.fullmatch(source):
-        folder = ModelFolder(hub.fetch(source, revision), source)
+        folder = ModelFolder(hub.fetch(source, revision), known_as or source)
     else:
         raise UsageError(
             f"{source!r} is no folder; expected one, a model on the Hugging Face hub such as "

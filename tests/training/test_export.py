@@ -141,7 +141,7 @@ def quick(unproven: None, monkeypatch: pytest.MonkeyPatch) -> None:
         (folder / "saved_model.pb").touch()
 
     monkeypatch.setattr(room, "write", write)
-    monkeypatch.setattr(room, "_convert", lambda *_: None)
+    monkeypatch.setattr(room, "convert_all", lambda *_: None)
 
 
 def test_versions_count_up(quick: None, parts: Parts, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from service.manifest import ImageInput
 from tests.hugging_face import byte_letters, write_clip
 from training.errors import ExportError
-from training.importers import Imported, Source, clip
+from training.importers import Imported, Source, _pictures, clip
 from training.model_folder import ModelFolder
 
 
@@ -36,14 +36,15 @@ def test_what_an_import_says(tmp_path: Path) -> None:
     assert tokens.shape == (4, 20)
     assert (tokens[:, 0] == 512).all() and (tokens[:, -1] == 513).all()
     pictures = serving.signatures["embed_image"].inputs["images"]
-    assert (pictures.shape, pictures.dtype) == ((4, 32, 32, 3), np.uint8)
+    assert pictures.shape == (4, 32, 32, 3)
+    assert pictures.dtype == np.uint8
 
 
 @pytest.mark.parametrize("key", ["size", "crop_size"])
 @pytest.mark.parametrize("form", [32, {"shortest_edge": 32}, {"height": 32, "width": 32}])
 def test_sides_are_read_in_every_form(tmp_path: Path, key: str, form: Any) -> None:
     folder = ModelFolder(write_clip(tmp_path / "it", preprocessor={key: form}), "it")
-    seen = clip._preprocessing(folder, clip._part(folder, "vision", clip.PICTURES))
+    seen = _pictures.preprocessing(folder, clip._part(folder, "vision", clip.PICTURES))
     assert (seen.image.height, seen.image.width) == (32, 32)
     assert seen.std == pytest.approx((0.26862954, 0.26130258, 0.27577711))
 

@@ -58,6 +58,7 @@ def test_an_export_says_where_it_comes_from(models_dir: Path) -> None:
     bert, clip = (Manifest.read(models_dir / name / "1") for name in ("tiny-bert", "pairs"))
     assert bert.provenance["source"] == "Tiny BERT"
     assert clip.provenance["source"] == "them/clip"
+    assert clip.description.endswith("of one space, 20 dimensions: them/clip.")
     assert (bert.provenance["importer"], clip.provenance["importer"]) == ("bert", "clip")
     assert bert.license == "apache-2.0"
     assert bert.text is not None

@@ -40,7 +40,7 @@ def add(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
     add(
         "--known-as",
         metavar="TEXT",
-        help="what people call SOURCE, for the export's provenance (default: its name here)",
+        help="what people call SOURCE, for the export to say (default: its name here)",
     )
     add("--revision", help="branch, tag or commit of a model on the hub (default: the newest)")
     add("--weights", type=Path, metavar="FILE", help="keras:… only: instead of ImageNet's")
