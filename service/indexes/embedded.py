@@ -44,6 +44,12 @@ class EmbeddedStore:
             index = self._indexes.get(name)
         return None if index is None else index.info()
 
+    def binding(self, name: str) -> Binding | None:
+        """As `VectorStore` says."""
+        with self._lock:
+            index = self._indexes.get(name)
+        return None if index is None else index.binding
+
     def add(self, name: str, binding: Binding, items: Sequence[Item]) -> None:
         """As `VectorStore` says."""
         with self._lock:
@@ -61,9 +67,11 @@ class EmbeddedStore:
         """As `VectorStore` says."""
         return self._index(name).scan(after, limit)
 
-    def query(self, name: str, vector: Vector, top_k: int, where: Filter = ()) -> list[Hit]:
+    def query(
+        self, name: str, binding: Binding, vector: Vector, top_k: int, where: Filter = ()
+    ) -> list[Hit]:
         """As `VectorStore` says."""
-        return self._index(name).query(vector, top_k, where)
+        return self._index(name).query(binding, vector, top_k, where)
 
     def delete(self, name: str, ids: Sequence[str]) -> int:
         """As `VectorStore` says."""

@@ -51,6 +51,11 @@ class StoredIndex:
         sync(parent)
         return cls(parent / name)
 
+    @property
+    def binding(self) -> Binding:
+        """What the index is bound to."""
+        return self._record.binding
+
     def info(self) -> IndexInfo:
         """The index as it is now."""
         with self._lock:
@@ -61,10 +66,7 @@ class StoredIndex:
         """Add items of what the index is bound to."""
         with self._lock:
             self._check_settled()
-            if binding != self._record.binding:
-                raise Conflict(
-                    f"the index '{self._folder.name}' came to be bound to something else meanwhile"
-                )
+            self._check_bound(binding)
             self._shard.add(items)
             self._changed += len(items)
             self._touched.update(item.id for item in items)
@@ -80,9 +82,10 @@ class StoredIndex:
         with self._lock:
             return self._shard.scan(after, limit)
 
-    def query(self, vector: Vector, top_k: int, where: Filter) -> list[Hit]:
-        """The nearest items."""
+    def query(self, binding: Binding, vector: Vector, top_k: int, where: Filter) -> list[Hit]:
+        """The nearest items, to a vector of what the index is bound to."""
         with self._lock:
+            self._check_bound(binding)
             return self._shard.query(vector, top_k, where)
 
     def delete(self, ids: Sequence[str]) -> int:
@@ -149,6 +152,12 @@ class StoredIndex:
             self._opened = Shard.load(self._folder / self._record.generation)
             self._changed = max(0, self._opened.count - self._record.packed)
         return self._opened
+
+    def _check_bound(self, binding: Binding) -> None:
+        if binding != self._record.binding:
+            raise Conflict(
+                f"the index '{self._folder.name}' came to be bound to something else meanwhile"
+            )
 
     def _check_settled(self) -> None:
         if self._draft is not None:

@@ -40,14 +40,18 @@ class PostgresStore:
         """As `VectorStore` says."""
         return self._connections.run(lambda to: next(iter(tables.infos(to, name)), None))
 
+    def binding(self, name: str) -> Binding | None:
+        """As `VectorStore` says."""
+        row = self._connections.run(lambda to: tables.row(to, name))
+        return None if row is None else row.binding
+
     def add(self, name: str, binding: Binding, items: Sequence[Item]) -> None:
         """As `VectorStore` says."""
 
         def work(to: Connection) -> None:
             row = tables.row(to, name, "FOR SHARE") or tables.create(to, name, binding)
             _check_settled(row, name)
-            if row.binding != binding:
-                raise Conflict(f"the index '{name}' came to be bound to something else meanwhile")
+            _check_bound(row, binding, name)
             tables.insert(to, row.table, items)
 
         self._change(name, work)
@@ -63,11 +67,17 @@ class PostgresStore:
         )
         return items, items[-1].id if len(items) == limit else None
 
-    def query(self, name: str, vector: Vector, top_k: int, where: Filter = ()) -> list[Hit]:
+    def query(
+        self, name: str, binding: Binding, vector: Vector, top_k: int, where: Filter = ()
+    ) -> list[Hit]:
         """As `VectorStore` says."""
-        return self._connections.run(
-            lambda to: tables.nearest(to, _table(to, name), vector, top_k, where)
-        )
+
+        def work(to: Connection) -> list[Hit]:
+            row = _found(tables.row(to, name), name)
+            _check_bound(row, binding, name)
+            return tables.nearest(to, row.table, vector, top_k, where)
+
+        return self._connections.run(work)
 
     def delete(self, name: str, ids: Sequence[str]) -> int:
         """As `VectorStore` says."""
@@ -175,6 +185,11 @@ def _found(row: tables.Row | None, name: str) -> tables.Row:
     if row is None:
         raise _not_found(name)
     return row
+
+
+def _check_bound(row: tables.Row, binding: Binding, name: str) -> None:
+    if row.binding != binding:
+        raise Conflict(f"the index '{name}' came to be bound to something else meanwhile")
 
 
 def _check_settled(row: tables.Row, name: str) -> None:

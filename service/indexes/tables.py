@@ -28,9 +28,10 @@ CREATE TABLE IF NOT EXISTS lutrin_indexes (
 """
 _LOCK: Final = 0x6C757472
 """Advisory, while tables are made: two that come at once must not both make them."""
-_BREADTH: Final = 200
+_BREADTH: Final = 400
 """Candidates that a search keeps (`hnsw.ef_search`), at the least."""
 _MOST_BREADTH: Final = 1000
+"""As many as pgvector allows, and as many where a filter lets few of them pass."""
 _BOUNDS: Final[dict[str, LiteralString]] = {"gte": ">=", "gt": ">", "lte": "<=", "lt": "<"}
 
 
@@ -156,7 +157,7 @@ def nearest(to: Connection, table: str, vector: Vector, top_k: int, where: Filte
         "SELECT id, -(embedding <#> %s::halfvec), metadata, text FROM {} WHERE {} "
         "ORDER BY embedding <#> %s::halfvec LIMIT %s"
     ).format(sql.Identifier(table), sql.SQL(" AND ").join(conditions))
-    breadth = min(_MOST_BREADTH, max(_BREADTH, 2 * top_k))
+    breadth = _MOST_BREADTH if where else min(_MOST_BREADTH, max(_BREADTH, 2 * top_k))
     written = _written(vector)
     with to.transaction():
         to.execute(sql.SQL("SET LOCAL hnsw.ef_search = {}").format(sql.Literal(breadth)))

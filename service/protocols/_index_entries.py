@@ -12,10 +12,10 @@ import numpy as np
 import simdjson
 from numpy.typing import NDArray
 
+from service.entries import Entry
 from service.errors import InputTooLarge, InvalidInput
 from service.indexes import FIELD_NAME, Metadata, Value
 from service.protocols._inputs import read_input
-from service.search import Entry
 from service.settings import Settings
 
 MAX_ID: Final = 256

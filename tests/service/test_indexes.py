@@ -95,7 +95,7 @@ def test_items_are_replaced_and_deleted_by_id(store: VectorStore) -> None:
     store.add("a", V1, [Item("0002", -_rows(5)[2], {"n": "new"})])
     [item] = store.get("a", ["0002"])
     assert (item.metadata, item.text) == ({"n": "new"}, None)
-    assert store.query("a", _rows(5)[2], 5)[-1].id == "0002"
+    assert store.query("a", V1, _rows(5)[2], 5)[-1].id == "0002"
     assert store.delete("a", ["0001", "0002", "none"]) == 2
     assert store.delete("a", ["0001"]) == 0
     info = store.find("a")
@@ -111,7 +111,7 @@ def test_the_nearest_are_found_exactly(store: VectorStore) -> None:
     found = 0
     for query in _rows(20, 64, seed=1):
         best = np.argsort(-(rows @ query))[:10]
-        hits = store.query("a", query, 10)
+        hits = store.query("a", Binding(64), query, 10)
         assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
         assert hits[0].score == pytest.approx(rows[best[0]] @ query, abs=2e-3)
         found += len({hit.id for hit in hits} & set(map(str, best)))
@@ -132,7 +132,7 @@ def test_filters_look_at_types_and_bounds(store: VectorStore) -> None:
     store.add("a", V1, [Item("none", row), Item("other", row, {"g": 3})])
 
     def found(*where: AnyOf | Between) -> set[str]:
-        return {hit.id for hit in store.query("a", row, 100, where)}
+        return {hit.id for hit in store.query("a", V1, row, 100, where)}
 
     assert found() == {*values, "none", "other"}
     assert found(AnyOf("f", [3])) == found(AnyOf("f", [3.0])) == {"int"}
@@ -150,7 +150,7 @@ def test_a_filter_finds_what_is_far_and_rare(store: VectorStore) -> None:
     store.add("a", Binding(16), [Item(str(n), row, {"n": n % 100}) for n, row in enumerate(rows)])
     query = _rows(1, 16, seed=3)[0]
     rare = [n for n in np.argsort(-(rows @ query)) if n % 100 == 7]
-    assert [hit.id for hit in store.query("a", query, 5, [AnyOf("n", [7])])] == [
+    assert [hit.id for hit in store.query("a", Binding(16), query, 5, [AnyOf("n", [7])])] == [
         str(n) for n in rare[:5]
     ]
 
@@ -159,6 +159,9 @@ def test_an_index_is_bound_to_what_filled_it(store: VectorStore) -> None:
     store.add("a", V1, _items(1))
     with pytest.raises(Conflict, match="bound to something else"):
         store.add("a", Binding(4, "colours", 2), _items(1))
+    with pytest.raises(Conflict, match="bound to something else"):
+        store.query("a", Binding(4, "colours", 2), _rows(1)[0], 1)
+    assert (store.binding("a"), store.binding("none")) == (V1, None)
 
 
 def test_a_draft_takes_the_place_of_an_index_at_once(reopen: Callable[[], VectorStore]) -> None:
@@ -166,7 +169,7 @@ def test_a_draft_takes_the_place_of_an_index_at_once(reopen: Callable[[], Vector
     store.add("a", V1, _items(5))
     draft = store.draft("a", V2)
     draft.add(_items(3, 3))
-    assert len(store.query("a", _rows(1)[0], 10)) == 5
+    assert len(store.query("a", V1, _rows(1)[0], 10)) == 5
     for change in (
         lambda: store.add("a", V1, _items(1)),
         lambda: store.delete("a", ["0001"]),
@@ -180,7 +183,7 @@ def test_a_draft_takes_the_place_of_an_index_at_once(reopen: Callable[[], Vector
         info = store.find("a")
         assert info is not None
         assert (info.binding, info.count) == (V2, 3)
-        assert len(store.query("a", _rows(1, 3)[0], 10)) == 3
+        assert len(store.query("a", V2, _rows(1, 3)[0], 10)) == 3
         store.add("a", V2, _items(4, 3)[3:])
         store.delete("a", ["0003"])
         store = reopen()
@@ -193,7 +196,7 @@ def test_a_draft_that_is_given_up_leaves_the_index(reopen: Callable[[], VectorSt
     draft.add(_items(3, 3))
     draft.discard()
     store.add("a", V1, _items(4))
-    assert len(store.query("a", _rows(1)[0], 10)) == 4
+    assert len(store.query("a", V1, _rows(1)[0], 10)) == 4
 
 
 def test_items_are_scanned_once_each(store: VectorStore) -> None:
@@ -209,7 +212,7 @@ def test_items_are_scanned_once_each(store: VectorStore) -> None:
 
 def test_an_index_that_is_not_there_is_an_error(store: VectorStore) -> None:
     for call in (
-        lambda: store.query("none", _rows(1)[0], 1),
+        lambda: store.query("none", V1, _rows(1)[0], 1),
         lambda: store.get("none", ["a"]),
         lambda: store.scan("none", None, 1),
         lambda: store.delete("none", ["a"]),
@@ -227,7 +230,7 @@ def test_many_threads_add_and_ask_at_once(store: VectorStore) -> None:
         try:
             for n in range(5):
                 store.add("a", V1, [Item(f"{number}-{n}", _rows(1)[0], {"t": number}), *_items(2)])
-                assert store.query("a", _rows(1)[0], 3)
+                assert store.query("a", V1, _rows(1)[0], 3)
         except BaseException as error:
             failures.append(error)
 
@@ -329,11 +332,13 @@ def test_many_vectors_are_packed_and_what_changes_meanwhile_is_kept(
         right = 0
         for query in _rows(20, 256, seed=5):
             best = np.argsort(-(rows[2:] @ query))[:10] + 2
-            hits = {hit.id for hit in store.query("a", query, 10)}
+            hits = {hit.id for hit in store.query("a", bound, query, 10)}
             right += len(hits & set(map(str, best)))
         assert right >= 0.98 * 200
-        assert store.query("a", rows[0], 1)[0].id == "new"
-        assert {hit.id[-1] for hit in store.query("a", rows[0], 50, [AnyOf("n", [7])])} == {"7"}
+        assert store.query("a", bound, rows[0], 1)[0].id == "new"
+        assert {hit.id[-1] for hit in store.query("a", bound, rows[0], 50, [AnyOf("n", [7])])} == {
+            "7"
+        }
         store.close()
         store = EmbeddedStore(folder)
     store.close()

@@ -194,6 +194,7 @@ def test_indexes_are_listed_and_deleted(server: Server, index: str) -> None:
         ("items", {"items": [{"vector": [1, True] * 4}]}, 400, "something else in the list"),
         ("items", {"items": [{"vector": [[1], 2]}]}, 400, "lists in the list"),
         ("items", {"items": [{"vector": [0] * 8}]}, 400, "all zeros"),
+        ("items", {"items": [{"vector": [1e30] * 7}]}, 400, "7 numbers"),
         ("items", {"items": [{"vector": [1e300] * 8}]}, 400, "that are none"),
         ("items", {"items": [{"vector": [1] * 7}]}, 400, "7 numbers"),
         ("items", {"items": [{"vector": [1]}, {"vector": [1, 2]}]}, 400, "1 and 2"),
