@@ -20,7 +20,7 @@ function setup(thread) table.insert(threads, thread) end
 function init(args)
   for index = 0, COUNT - 1 do
     local file = io.open("FOLDER/" .. index, "rb")
-    local headers = {["Content-Type"] = "TYPE", ["Host"] = wrk.headers["Host"]}
+    local headers = {HEADERS ["Host"] = wrk.headers["Host"]}
     bodies[index + 1] = wrk.format("POST", nil, headers, file:read("*a"))
     file:close()
   end
@@ -76,7 +76,9 @@ def post(
             (folder / str(index)).write_bytes(body)
         script = _SCRIPT.replace("FOLDER", name).replace("COUNT", str(len(request.bodies)))
         script = script.replace("KEPT", str(is_right is not None).lower())
-        (folder / "script.lua").write_text(script.replace("TYPE", request.content_type))
+        headers = {"Content-Type": request.content_type, **request.headers}
+        said = "".join(f'["{name}"] = "{value}", ' for name, value in headers.items())
+        (folder / "script.lua").write_text(script.replace("HEADERS", said))
         output = subprocess.run(
             [
                 *("wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s"),
@@ -86,9 +88,9 @@ def post(
             text=True,
             check=True,
         ).stdout
-        [said] = [line for line in output.splitlines() if line.startswith("JSON ")]
+        [summary] = [line for line in output.splitlines() if line.startswith("JSON ")]
         wrong = 0 if is_right is None else _wrong((folder / "seen").read_bytes(), is_right)
-    found = json.loads(said.removeprefix("JSON "))
+    found = json.loads(summary.removeprefix("JSON "))
     return Load(
         requests_per_s=found["requests"] / found["us"] * 1e6,
         p50_ms=found["p50"] / 1000,

@@ -59,9 +59,10 @@ class _Callers:
         self._seen = Latencies()
 
     def _message(self, request: Request, body: bytes) -> bytes:
+        more = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
         head = (
             f"POST {request.path} HTTP/1.1\r\nHost: {self._target.netloc}\r\n"
-            f"Content-Type: {request.content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
+            f"Content-Type: {request.content_type}\r\nContent-Length: {len(body)}\r\n{more}\r\n"
         )
         return head.encode() + body
 

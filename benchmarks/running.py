@@ -108,7 +108,7 @@ def _children(pid: int) -> list[psutil.Process]:
 
 
 def _answers(url: str, request: Request | None = None) -> bool:
-    headers = {"Content-Type": request.content_type} if request else {}
+    headers = {"Content-Type": request.content_type, **request.headers} if request else {}
     body = request.bodies[0] if request else None
     asked = urllib.request.Request(url, body, headers)  # noqa: S310 — ours
     try:

@@ -30,6 +30,8 @@ class Request:
     path: str
     bodies: list[bytes]
     content_type: str = "application/octet-stream"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """More of them."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,57 @@
+"""What servers of pictures have in common: reading a file, and the model as TensorFlow runs it."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+from benchmarks.peers import Answer, Task, dense
+
+
+def command(module: str, task: Task) -> list[str]:
+    """Run `module` with the arguments EXPORT SIGNATURE HEIGHT WIDTH CHANNELS."""
+    return ["-m", module, str(task.export), task.signature, *map(str, task.shape)]
+
+
+def hand_on() -> None:
+    """Keep the arguments where the server's own processes find them: in the environment."""
+    os.environ["CLASSIFIER"] = json.dumps(sys.argv[1:6])
+
+
+def probabilities(body: bytes) -> Answer:
+    """Of `{"probabilities": […]}`."""
+    return dense(json.loads(body)["probabilities"])
+
+
+class Classifier:
+    """A SavedModel's signature."""
+
+    def __init__(self) -> None:
+        export, name, *shape = json.loads(os.environ["CLASSIFIER"])
+        self._tf = import_module("tensorflow")
+        self._loaded = self._tf.saved_model.load(export)
+        self._signature = self._loaded.signatures[name]
+        self._shape = tuple(map(int, shape))
+
+    def decode(self, file: bytes) -> Any:
+        """The uint8 (H, W, C) pixels of a picture file."""
+        import numpy as np  # noqa: PLC0415 — only servers need them
+        from PIL import Image  # noqa: PLC0415
+
+        height, width, channels = self._shape
+        opened = Image.open(io.BytesIO(file))
+        picture = opened.convert("L" if channels == 1 else "RGB")
+        if picture.size != (width, height):
+            picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+        return np.asarray(picture, np.uint8).reshape(self._shape)
+
+    def __call__(self, pixels: list[Any]) -> Any:
+        """The probabilities, float32 (B, K), of pictures."""
+        import numpy as np  # noqa: PLC0415
+
+        images = self._tf.constant(np.stack(pixels))
+        return self._signature(images=images)["probabilities"].numpy()
