@@ -102,12 +102,7 @@ def build(
     # === Functional model ===
     how = {"activation": activation, "epsilon": epsilon}
     images = keras.Input(image_shape, name="images")
-    x = layers.Rescaling(
-        [1 / 255 / each for each in std],
-        [-middle / each for middle, each in zip(mean, std, strict=True)],
-        dtype="float32",
-        name="normalized",
-    )(images)
+    x = _normalized(images, mean, std)
     x = PatchEmbedding(patch_size, image_dim, use_bias=False, name="patches")(x)
     x = ClassToken(name="class_token")(x)  # at 224×224, B/32: 50×768
     x = LearnedPositionalEncoding(x.shape[1], _small(), name="positions")(x)
@@ -130,6 +125,12 @@ def build(
 
     # === Config ===
     return keras.Model({"images": images, "tokens": tokens}, {"pairs": pairs}, name="openai_clip")
+
+
+def _normalized(images: Any, mean: tuple[float, ...], std: tuple[float, ...]) -> Any:
+    scale = [1 / 255 / each for each in std]
+    offset = [-middle / each for middle, each in zip(mean, std, strict=True)]
+    return layers.Rescaling(scale, offset, dtype="float32", name="normalized")(images)
 
 
 def _small() -> keras.initializers.Initializer:
