@@ -4,7 +4,8 @@
 #   service-tensorflow   serves with TensorFlow too: GPUs, and SavedModels that nobody converted
 #   training             makes models
 #
-# For models in a bucket or on a web server: --build-arg EXTRAS=s3, gcs or http, or 's3 http'.
+# For models in a bucket or on a web server: --build-arg EXTRAS=s3, gcs or http, or 's3 http'; for
+# indexes in a database: EXTRAS=postgres.
 # For an NVIDIA GPU: --build-arg TENSORFLOW='tensorflow[and-cuda]' with the last two.
 # Behind a package mirror: --secret id=pip.conf,src=pip.conf and, if it has a certificate of its own,
 # --secret id=ca.crt,src=ca.crt with `cert = /run/secrets/ca.crt` in pip.conf. Neither enters an image.
@@ -33,7 +34,7 @@ FROM environment AS service-environment
 RUN apt-get update && apt-get install --yes --no-install-recommends binutils
 ARG EXTRAS=""
 COPY --from=requirements /requirements/service.txt /requirements/grpc.txt /requirements/s3.txt \
-    /requirements/gcs.txt /requirements/http.txt /requirements/
+    /requirements/gcs.txt /requirements/http.txt /requirements/postgres.txt /requirements/
 RUN --mount=type=cache,target=/var/cache/pip \
     --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     --mount=type=secret,id=ca.crt \
@@ -117,7 +118,10 @@ FROM runtime AS serving
 ENV HOST=0.0.0.0 \
     PORT=8000 \
     MODELS_DIR=/models \
+    INDEXES=/indexes \
     LOG_FORMAT=json
+# Where a volume belongs, if indexes are wanted; a new one takes its mode from here.
+RUN install --directory --mode=1777 /indexes
 WORKDIR /app
 # 8500 is for the gRPC services, where GRPC_PORT=8500 asks for them.
 EXPOSE 8000 8500

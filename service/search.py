@@ -66,7 +66,7 @@ class Search:
         try:
             await self._store()
         except ServiceError as error:
-            logger.error("%s", error.message)
+            logger.warning("%s", error.message)
 
     async def close(self) -> None:
         """Write everything out and let go of the store."""

@@ -24,7 +24,12 @@ from tests.containers.dockerfile import ROOT, STAGES, ignored_patterns, is_ignor
 
 TARGETS: Final = ("training", "service-tensorflow", "service")
 SERVING: Final = ("service-tensorflow", "service")
-INSIDE: Final = {"HOST": "0.0.0.0", "PORT": "8000", "MODELS_DIR": "/models"}  # noqa: S104
+INSIDE: Final = {
+    "HOST": "0.0.0.0",  # noqa: S104
+    "PORT": "8000",
+    "MODELS_DIR": "/models",
+    "INDEXES": "/indexes",
+}
 GRPC_PORT: Final = "8500"
 
 COMPOSE: Final[dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -228,7 +233,10 @@ def test_ports_are_configurable_and_stay_on_this_machine_unless_told() -> None:
     for name in ("service", "gpu"):
         # .env may say PORT=9000 for the host: inside, the port that is published must stand.
         inside = COMPOSE["services"][name]["environment"]
-        assert inside == INSIDE | {"GRPC_PORT": "${GRPC_PORT:+" + GRPC_PORT + "}"}
+        assert inside == INSIDE | {
+            "GRPC_PORT": "${GRPC_PORT:+" + GRPC_PORT + "}",
+            "INDEXES": "${INDEXES_URL:-/indexes}",
+        }
 
 
 def test_training_writes_files_of_a_user_that_any_shell_can_name() -> None:

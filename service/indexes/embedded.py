@@ -110,8 +110,14 @@ class EmbeddedStore:
         """Take the folder for this process alone, and find what is in it; once."""
         if self._held is not None:
             return
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._held = _take(self._folder)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._held = _take(self._folder)
+        except OSError as error:
+            raise NotReady(
+                f"indexes cannot be kept in {self._folder}: {error.strerror}; let INDEXES name a "
+                "folder that this process may write, or be off"
+            ) from None
         for folder in self._folder.iterdir():
             if folder.name.startswith(ASIDE) and folder.is_dir():
                 shutil.rmtree(folder)  # begun to be made, or to be deleted

@@ -262,6 +262,14 @@ def test_a_folder_is_for_one_store_and_has_no_half_made_index(tmp_path: Path) ->
     assert len([each for each in (folder / "a").iterdir() if each.is_dir()]) == 1
 
 
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    store = EmbeddedStore(tmp_path / "file" / "indexes")
+    with pytest.raises(NotReady, match="cannot be kept in .*INDEXES"):
+        store.add("a", V1, _items(1))
+    assert store.all() == []
+
+
 def test_an_index_has_so_many_fields_at_most(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
