@@ -265,7 +265,7 @@ def test_a_folder_is_for_one_store_and_has_no_half_made_index(tmp_path: Path) ->
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     store = EmbeddedStore(tmp_path / "file" / "indexes")
-    with pytest.raises(NotReady, match="cannot be kept in .*INDEXES"):
+    with pytest.raises(NotReady, match=r"cannot be kept in .*INDEXES"):
         store.add("a", V1, _items(1))
     assert store.all() == []
 
