@@ -180,7 +180,7 @@ class Batcher(Generic[Row, Answer]):
             loop.call_soon(self._wake, loop, self._queued)
 
     def _wake(self, loop: asyncio.AbstractEventLoop, seen: int) -> None:
-        if self._on_loop is None and seen < self._queued < self._max_batch_size:
+        if seen < self._queued < self._max_batch_size:
             loop.call_soon(self._wake, loop, self._queued)  # more are coming in
             return
         self._waking = False
