@@ -11,6 +11,7 @@ without a server. A table and a plot of each workload are written to `docs/bench
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 from typing import Final
@@ -43,7 +44,7 @@ def main() -> None:
 
 def run(workload: Workload, chosen: dict[str, Peer], how: Protocol, rounds: int) -> Report:
     """All rounds of a workload; a peer that fails is left out from then on, and named."""
-    report = Report(workload, f"python -m benchmarks.serving {workload.name}")
+    report = Report(workload, f"python -m benchmarks.serving {shlex.join(sys.argv[1:])}".strip())
     for number in range(rounds):
         report.in_process.append(in_process.rate(workload, _IN_PROCESS_S))
         for name, peer in chosen.items():

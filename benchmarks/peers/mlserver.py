@@ -76,6 +76,7 @@ def main() -> None:
         "implementation": "benchmarks.peers.mlserver.Model",
     }
     model |= {"max_batch_size": _BATCH, "max_batch_time": 0.002}
+    model |= {"implementation": "benchmarks.peers.mlserver.Model"}
     (folder / "settings.json").write_text(json.dumps(server))
     (folder / "model-settings.json").write_text(json.dumps(model))
     program = str(Path(sys.executable).parent / "mlserver")
