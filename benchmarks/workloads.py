@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from benchmarks import resnet50
 from benchmarks.peers import Answer, Task
 from service import runtimes
 from service.devices import Device
@@ -64,6 +65,13 @@ def lenet5(models: Path) -> Workload:
     return _workload("lenet5", "LeNet-5, a PNG of 28×28", task, rates=(100, 300, 1000))
 
 
+def resnet(models: Path) -> Workload:
+    """A JPEG of 640×480, to ResNet-50 of random weights."""
+    export = resnet50.models() / resnet50.NAME / "1"
+    task = Task(export, "classify", [resnet50.photo()], "image/jpeg", resnet50.SHAPE)
+    return _workload("resnet50", "ResNet-50, a JPEG of 640×480", task, rates=(5, 10, 20))
+
+
 def minilm(models: Path) -> Workload:
     """One short sentence a request, 64 different ones in turn, to all-MiniLM-L6-v2."""
     export = _newest(models / "all-minilm-l6-v2")
@@ -73,7 +81,11 @@ def minilm(models: Path) -> Workload:
     return _workload("minilm", "MiniLM, a sentence of 17 tokens", task, rates=(50, 100, 200))
 
 
-WORKLOADS: Final[dict[str, Callable[[Path], Workload]]] = {"lenet5": lenet5, "minilm": minilm}
+WORKLOADS: Final[dict[str, Callable[[Path], Workload]]] = {
+    "lenet5": lenet5,
+    "resnet50": resnet,
+    "minilm": minilm,
+}
 
 
 def digit() -> bytes:
