@@ -10,7 +10,6 @@ python -m service extras                   print which extras the models of MODE
 from __future__ import annotations
 
 import re
-import signal
 import sys
 from collections.abc import Sequence
 
@@ -64,11 +63,9 @@ def _problems(error: ValidationError | SettingsError) -> list[str]:
 
 def _serve(arguments: Sequence[str]) -> int:
     # These imports serve the other commands nothing, and the training extra lacks the packages.
-    import uvicorn  # noqa: PLC0415
     from pydantic_settings import CliApp  # noqa: PLC0415
 
     from service import logs, models_file  # noqa: PLC0415
-    from service.app import create_app  # noqa: PLC0415
 
     settings = CliApp.run(Settings, cli_args=list(arguments))
     if settings.models_address is None and not settings.models_folder.is_dir():
@@ -76,19 +73,13 @@ def _serve(arguments: Sequence[str]) -> int:
     if settings.models_address is None:
         models_file.load(settings)  # what is wrong with it is said here, before anything starts
     logs.configure(settings)
-    # uvicorn shuts down in order and then raises the signal anew: a stop asked for is a success.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    uvicorn.run(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=settings.access_log,
-        proxy_headers=settings.access_log,  # nothing else asks who the caller is
-        timeout_graceful_shutdown=settings.shutdown_timeout_s,
-        server_header=False,
-    )
-    return 0
+    if settings.workers > 1:  # this process runs no model, and need not hold what runs them
+        from service import workers  # noqa: PLC0415
+
+        return workers.serve(settings)
+    from service import serving  # noqa: PLC0415
+
+    return serving.serve(settings)
 
 
 if __name__ == "__main__":

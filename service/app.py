@@ -23,6 +23,7 @@ from service.protocols._envelope import EnvelopeRoute, request_id_of
 from service.protocols._openai_error import envelope
 from service.search import Search
 from service.settings import Settings
+from service.siblings import Siblings
 from service.version import __version__
 from service.zero_shot import ZeroShot
 
@@ -58,8 +59,10 @@ header `Allow`, but for TensorFlow Serving's paths.
 """
 
 
-def create_app(settings: Settings) -> ASGIApp:
+def create_app(settings: Settings, siblings: Siblings | None = None) -> ASGIApp:
     """The service as an ASGI application; models load when it starts up.
+
+    A worker has `siblings`, which answer with it.
 
     Raises:
         ServiceError: gRPC is asked for and not installed.
@@ -78,6 +81,9 @@ def create_app(settings: Settings) -> ASGIApp:
             if grpc_server is not None:
                 started.push_async_callback(grpc_server.stop)
                 await grpc_server.start()
+            if siblings is not None:
+                await siblings.join(engine.missing, lambda: engine.is_settled)
+                started.push_async_callback(siblings.leave)
             yield
 
     app = FastAPIOffline(
@@ -95,6 +101,7 @@ def create_app(settings: Settings) -> ASGIApp:
     app.state.engine = engine
     app.state.zero_shot = ZeroShot(engine)
     app.state.search = search
+    app.state.siblings = siblings
     app.add_exception_handler(HTTPException, _speak_http_error)
     app.add_route("/", _to_documentation, include_in_schema=False)
     routers = protocols.routers()

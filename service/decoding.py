@@ -8,11 +8,11 @@ decoding there, with the batch, made a small model's throughput a third less on 
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
+from service import cores
 from service.errors import Overloaded, ServiceError
 from service.image_batches import Pixels
 from service.images import Picture
@@ -29,7 +29,7 @@ class Decoders:
     def __init__(self, max_waiting: int) -> None:
         self._max_waiting = max_waiting
         self._waiting = 0
-        self._threads = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="decode")
+        self._threads = ThreadPoolExecutor(cores.count(), thread_name_prefix="decode")
 
     async def rows(
         self, pictures: Sequence[Picture], image: ImageInput

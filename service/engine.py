@@ -79,6 +79,12 @@ class Engine:
         """Every version known, by name, the newest first, ready or not."""
         return self.repository.models
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is being loaded."""
+        loading = any(each.state == "loading" for each in self.models)
+        return not loading and not self._upkeep.waits_for
+
     def missing(self) -> dict[str, str]:
         """The required models that are not ready, each with the reason; empty when all are."""
         if self._closing:

@@ -57,7 +57,7 @@ class Process:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=2,  # what a runtime prints is no answer of ours
-                env=os.environ | {"PYTHONPATH": _search_path()},
+                env=os.environ | {"PYTHONPATH": search_path()},
                 start_new_session=True,  # Ctrl-C in a terminal is for the service alone
             )
         weakref.finalize(self, _end, self._process, self._control)
@@ -103,16 +103,18 @@ def _watch(process: subprocess.Popen[bytes], control: socket.socket) -> None:
 
 
 def _obituary(status: int | None) -> str:
-    if status is None:
-        how = "broke the connection off"
-    elif status >= 0:
-        how = f"ended with status {status}"
-    else:
-        short = ", such as when memory runs out" if -status == signal.SIGKILL else ""
-        how = f"ended by signal {-status} ({signal.Signals(-status).name}{short})"
+    how = "broke the connection off" if status is None else ending(status)
     return f"the process that runs the model {how}"
 
 
-def _search_path() -> str:
+def ending(status: int) -> str:
+    """How a process ended that has this exit status, as subprocess has it."""
+    if status >= 0:
+        return f"ended with status {status}"
+    short = ", such as when memory runs out" if -status == signal.SIGKILL else ""
+    return f"ended by signal {-status} ({signal.Signals(-status).name}{short})"
+
+
+def search_path() -> str:
     """PYTHONPATH with the folder of this package first: a child finds the same code."""
     return os.pathsep.join(filter(None, [str(_HERE), os.environ.get("PYTHONPATH")]))

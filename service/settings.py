@@ -108,6 +108,9 @@ class Settings(BaseSettings):
     """The TCP port to listen on; 0 takes a free one."""
     grpc_port: Annotated[int, Field(ge=0, le=65535)] | None = None
     """The TCP port of the gRPC services; 0 takes a free one; left out, there are none."""
+    workers: PositiveInt = 1
+    """Processes that serve on the same port: each has the models and the queues, and its share of
+    the cores and of MEMORY_BUDGET_MB."""
     root_path: Annotated[str, AfterValidator(_url_prefix)] = ""
     """The path under which a reverse proxy shows the service, such as /lutrin."""
     server_name: str = "lutrin"

@@ -36,7 +36,8 @@ class Server:
             options=[
                 ("grpc.max_receive_message_length", settings.max_body_bytes),
                 ("grpc.max_send_message_length", _UNLIMITED),
-                ("grpc.so_reuseport", 0),  # else two services would share a port unawares
+                # Else two services would share a port unawares; for workers it was found free.
+                ("grpc.so_reuseport", int(settings.workers > 1)),
             ]
         )
         services = [
@@ -53,7 +54,8 @@ class Server:
                 f"gRPC cannot listen on {host}:{self._asked}: is GRPC_PORT taken? ({error})"
             ) from None
         await self._server.start()
-        logger.info("gRPC listens on %s:%d", host, port)
+        if settings.workers == 1:  # else it is said once for all of them
+            logger.info("gRPC listens on %s:%d", host, port)
 
     async def stop(self) -> None:
         """Take no new calls, and give those in flight SHUTDOWN_TIMEOUT_S to end."""

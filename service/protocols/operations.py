@@ -7,15 +7,17 @@ from typing import Any, Final, cast
 import orjson
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service import sums
 from service.engine import Engine
 from service.protocols._document import Responses
 from service.protocols._envelope import JSONReply
 from service.protocols._openai_error import OpenAIErrorRoute
+from service.siblings import Siblings
 from service.version import __version__
 
 
@@ -54,14 +56,20 @@ async def live(request: Request) -> Response:
 @router.get("/readyz", include_in_schema=False)
 async def ready(request: Request) -> Response:
     """200 when every required model reproduced its goldens, else 503 with what is missing."""
-    missing = cast(Engine, request.app.state.engine).missing()
+    siblings = cast(Siblings | None, request.app.state.siblings)
+    if siblings is None:
+        missing = cast(Engine, request.app.state.engine).missing()
+    else:
+        missing = (await siblings.ask()).missing
     return _json({"ready": not missing, "missing": missing}, 503 if missing else 200)
 
 
 @router.get("/metrics", summary="Counters for Prometheus", response_class=PlainTextResponse)
 async def metrics(request: Request) -> Response:
     """The service's counters in Prometheus' text format."""
-    return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
+    siblings = cast(Siblings | None, request.app.state.siblings)
+    families = sums.taken() if siblings is None else (await siblings.ask()).families
+    return Response(sums.written(families), media_type=CONTENT_TYPE_LATEST)
 
 
 def _json(content: dict[str, Any], status: int = 200) -> Response:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -14,6 +13,7 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
+from service import cores
 from service.devices import Device
 from service.errors import InferenceFailed, InvalidExport, InvalidInput
 from service.manifest import Manifest, Signature, openvino_path
@@ -78,8 +78,8 @@ def _compile(path: Path, signature: Signature, placement: Placement) -> Function
         if placement.threads or function.row_seconds() < _SMALL_S:
             return function
         del function  # frees its copy of the weights before the next is made
-        count = min(placement.lanes, os.cpu_count() or 1) if _is_of_texts(signature) else 1
-        compiled = _compiled(model, placement, 0, count)
+        count = min(placement.lanes, cores.count()) if _is_of_texts(signature) else 1
+        compiled = _compiled(model, placement, cores.share(), count)
         function = _Function(compiled, signature)
         function.beside = [_Function(compiled, signature) for _ in range(count - 1)]
         return function

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from service import saved_model
+from service import cores, saved_model
 from service.devices import Device
 from service.errors import InferenceFailed, InvalidExport, InvalidInput
 from service.manifest import DType, Manifest, Signature, TensorSpec
@@ -93,8 +93,8 @@ def _configure(threads: int) -> None:
     try:
         for gpu in tf.config.list_physical_devices("GPU"):
             tf.config.experimental.set_memory_growth(gpu, True)  # else it takes all memory at once
-        if threads:
-            tf.config.threading.set_intra_op_parallelism_threads(threads)
+        if threads or cores.share():
+            tf.config.threading.set_intra_op_parallelism_threads(threads or cores.share())
     except RuntimeError as error:  # somebody in this process ran TensorFlow before
         logger.warning("TensorFlow keeps its own threads and GPU memory: %s", error)
 
