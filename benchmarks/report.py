@@ -38,6 +38,8 @@ class Report:
             "",
             *self._throughput(some[0]),
             "",
+            *self._ratios(some[0]),
+            "",
             *self._latency(some[0]),
             "",
             *self._cost(),
@@ -73,6 +75,18 @@ class Report:
         if self.in_process:
             rows.append(["the model in process, full batches", _spread(self.in_process), *blank])
         return _table(["closed loop", *head], rows)
+
+    def _ratios(self, some: Measurement) -> list[str]:
+        """The answers of the first server by those of each other, and by what is possible."""
+        first = next(iter(self.rounds))
+        counts = list(some.closed)
+        by_count = [ratios(self.rounds, count) for count in counts]
+        rows = [[title, *(f"{each[title]:.2f}" for each in by_count)] for title in by_count[0]]
+        if self.in_process:
+            possible = middle_of(self.in_process)
+            ours = [middle(self.rounds[first], _p(count, "requests_per_s")) for count in counts]
+            rows.append(["the model in process", *(f"{each / possible:.2f}" for each in ours)])
+        return _table([f"{first} by", *(f"{count} conn." for count in counts)], rows)
 
     def _latency(self, some: Measurement) -> list[str]:
         rates = list(some.open)

@@ -20,7 +20,7 @@ from benchmarks import in_process
 from benchmarks.measurement import Protocol, measure
 from benchmarks.peers import Peer, peers
 from benchmarks.peers._noop import LIMITS
-from benchmarks.report import Report, ratios
+from benchmarks.report import Report
 from benchmarks.workloads import WORKLOADS, Workload
 
 _FIRST: Final = "lutrin"
@@ -38,8 +38,6 @@ def main() -> None:
         page = report.page()
         (given.out / f"{name}.md").write_text(page, encoding="utf-8")
         print(page)
-        for count in given.how.connections:
-            print(count, {t: round(r, 2) for t, r in ratios(report.rounds, count).items()})
 
 
 def run(workload: Workload, chosen: dict[str, Peer], how: Protocol, rounds: int) -> Report:
