@@ -28,7 +28,7 @@ from service.errors import (
     VersionNotFound,
 )
 from service.indexes import Binding, Filter, Hit, IndexInfo, Item, VectorStore
-from service.indexes.opening import OFF, open_store
+from service.indexes.opening import OFF, is_shared, open_store
 from service.lease import Lease
 from service.renewal import Renewal
 
@@ -236,7 +236,13 @@ class Search:
         return info
 
     async def _store(self) -> VectorStore:
-        address = self._address
+        address, workers = self._address, self._engine.settings.workers
+        if address is not None and workers > 1 and not is_shared(address):
+            # Whichever worker came first would have it, and the others' callers would not.
+            raise NotReady(
+                f"indexes in a folder are for one process, and WORKERS={workers}: let INDEXES be "
+                "the URL of a database, postgresql://…, or WORKERS be 1"
+            )
         if address is None:
             raise NotReady(
                 "this service keeps no indexes: INDEXES is off; set it to a folder or to the URL "

@@ -10,8 +10,13 @@ from service.indexes import VectorStore
 
 OFF: Final = "off"
 """The address of no store at all."""
-SERVERS: Final = ("postgresql://", "postgres://")
+_SERVERS: Final = ("postgresql://", "postgres://")
 """How the addresses of databases begin; whatever else is a folder."""
+
+
+def is_shared(address: str) -> bool:
+    """Whether several processes may have the store at `address`."""
+    return address.startswith(_SERVERS)
 
 
 def open_store(address: str) -> VectorStore:
@@ -20,7 +25,7 @@ def open_store(address: str) -> VectorStore:
     Raises:
         NotReady: its packages are not installed, or it cannot be had now.
     """
-    is_server = address.startswith(SERVERS)
+    is_server = is_shared(address)
     try:
         if is_server:
             from service.indexes.postgres import PostgresStore  # noqa: PLC0415 — an extra

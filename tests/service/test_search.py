@@ -362,6 +362,17 @@ def test_a_service_may_keep_no_indexes(tmp_path: Path) -> None:
     asyncio.run(ask())
 
 
+def test_a_folder_is_not_for_several_workers(tmp_path: Path) -> None:
+    async def ask() -> None:
+        engine = Engine(Settings(models_dir=tmp_path, workers=2))
+        search = Search(engine, str(tmp_path / "indexes"))
+        with pytest.raises(NotReady, match=r"WORKERS=2.*postgresql://"):
+            await search.all()
+        await search.close()
+
+    asyncio.run(ask())
+
+
 def test_half_a_character_is_refused(server: Server, index: str) -> None:
     headers = {"content-type": "application/json"}
     for body in (b'{"items": ["\\ud800"]}', b'{"items": ["red"', b"[]", b'{"items": [1e999]}'):
