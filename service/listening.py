@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 
 from service import devices, process
 from service.errors import ServiceError
-from service.indexes.opening import OFF, SERVERS
+from service.indexes.opening import OFF, is_shared
 from service.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -47,8 +47,6 @@ class Listening:
             changed["grpc_port"] = reserved.getsockname()[1]
         if settings.memory_budget_mb is not None:
             changed["memory_budget_mb"] = max(1, settings.memory_budget_mb // settings.workers)
-        if not settings.indexes.startswith(SERVERS):
-            changed["indexes"] = OFF
         return cls(settings.model_copy(update=changed), sockets, reserved)
 
     def announce(self) -> None:
@@ -98,7 +96,7 @@ def check(settings: Settings) -> None:
         )
     is_here = Path(settings.indexes).exists()
     asked = is_here or "indexes" in settings.model_fields_set
-    if asked and settings.indexes != OFF and not settings.indexes.startswith(SERVERS):
+    if asked and settings.indexes != OFF and not is_shared(settings.indexes):
         raise ServiceError(
             f"INDEXES={settings.indexes} with {many}: a folder of indexes belongs to one process. "
             "Take INDEXES=postgresql://… for indexes that workers share, INDEXES=off for none, "
