@@ -10,8 +10,9 @@ from service.indexes import INDEX_NAME
 from service.protocols import _example
 from service.protocols._choice import NO_BOOL, NOT_BOTH
 from service.protocols._document import Responses
-from service.protocols._index_entries import MAX_ID, MAX_WIDTH
+from service.protocols._index_entries import MAX_ID
 from service.protocols._index_filter import FILTER, METADATA
+from service.protocols._index_json import MAX_WIDTH
 from service.protocols._inputs import FILE, TEXT
 from service.protocols._openai_document import errors
 from service.protocols._vectors import VectorChoice
