@@ -7,6 +7,7 @@ import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
 import matplotlib as mpl
 
@@ -83,7 +84,7 @@ class Report:
         by_count = [ratios(self.rounds, count) for count in counts]
         rows = [[title, *(f"{each[title]:.2f}" for each in by_count)] for title in by_count[0]]
         if self.in_process:
-            possible = middle_of(self.in_process)
+            possible = median(self.in_process)
             ours = [middle(self.rounds[first], _p(count, "requests_per_s")) for count in counts]
             rows.append(["the model in process", *(f"{each / possible:.2f}" for each in ours)])
         return _table([f"{first} by", *(f"{count} conn." for count in counts)], rows)
@@ -130,9 +131,7 @@ class Report:
             late = [middle(rounds, _open(rate, 99)) for rate in loads]
             right.plot(loads, late, marker="o", label=title)
         if self.in_process:
-            left.axhline(
-                middle_of(self.in_process), color="grey", linestyle=":", label="in process"
-            )
+            left.axhline(median(self.in_process), color="grey", linestyle=":", label="in process")
         left.set(xscale="log", yscale="log", xlabel="connections", ylabel="answers a second")
         right.set(
             xscale="log", yscale="log", xlabel="requests a second, open loop", ylabel="p99 ms"
@@ -153,11 +152,6 @@ def machine() -> str:
     return f"{os.cpu_count()} cores of {', '.join(names)}, Python {platform.python_version()}"
 
 
-def middle_of(values: Sequence[float]) -> float:
-    """The median."""
-    return sorted(values)[len(values) // 2]
-
-
 def _p(count: int, name: str) -> Callable[[Measurement], float]:
     return lambda each: float(getattr(each.closed[count], name))
 
@@ -168,7 +162,7 @@ def _open(rate: int, percent: float) -> Callable[[Measurement], float]:
 
 def _spread(values: Sequence[float]) -> str:
     low, high = min(values), max(values)
-    said = f"{middle_of(values):,.0f}"
+    said = f"{median(values):,.0f}"
     return said if len(values) == 1 else f"{said} ({low:,.0f}–{high:,.0f})"
 
 
