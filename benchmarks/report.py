@@ -136,6 +136,10 @@ class Report:
         right.set(
             xscale="log", yscale="log", xlabel="requests a second, open loop", ylabel="p99 ms"
         )
+        some = next(iter(self.rounds.values()))[0]
+        for panel, places in ((left, list(some.closed)), (right, list(some.open))):
+            panel.minorticks_off()
+            panel.set_xticks(places, [f"{place:,}" for place in places])
         left.legend(fontsize=7)
         figure.suptitle(self.workload.title)
         figure.savefig(path, dpi=110)
