@@ -32,6 +32,8 @@ _HEALTHY_S: Final = 30.0
 """A worker that lived for so long is replaced without delay."""
 _FIRST_DELAY_S: Final = 0.5
 _LONGEST_DELAY_S: Final = 30.0
+_MOST_FAILURES: Final = 5
+"""Replacements in a row that may end before they serve: then waiting does not mend it."""
 _ROUND_S: Final = 1.0
 """Seconds between two rounds of reports: what a worker that is killed may have counted since."""
 _ANSWER_S: Final = 2.0
@@ -146,14 +148,15 @@ class Supervisor:
 
     async def _keep(self, number: int) -> None:
         """Have a worker of this number, and another when it ends."""
-        is_replacement, delay = False, 0.0
+        is_replacement, failures, delay = False, 0, 0.0
         while not self._stop.is_set():
             began = time.monotonic()
             worker = self._workers[number] = Worker(number)
             how = await self._live(worker, is_replacement=is_replacement)
             if self._stop.is_set():
                 return
-            if not worker.has_started and not is_replacement:
+            failures = 0 if worker.has_started else failures + 1
+            if failures == _MOST_FAILURES or (failures and not is_replacement):
                 logger.error("%s before it could serve; the reason is above", how)
                 self._status = max(worker.process.returncode or 0, 1)
                 self._stop.set()

@@ -100,9 +100,12 @@ def test_a_runtime_takes_no_more_than_its_share(
     monkeypatch.setattr(openvino, "_SMALL_S", 0.0)  # every model is a large one
     asked = []
     compiled = openvino._compiled
-    monkeypatch.setattr(
-        openvino, "_compiled", lambda *given: asked.append(compiled(*given)) or asked[-1]
-    )
+
+    def recorded(*given: Any) -> Any:
+        asked.append(compiled(*given))
+        return asked[-1]
+
+    monkeypatch.setattr(openvino, "_compiled", recorded)
     export = models_dir / "shade" / "1"
     openvino.load(export, Manifest.read(export).signatures, Placement(Device("cpu"), "float32", 0))
     assert {each.get_property("INFERENCE_NUM_THREADS") for each in asked} == {1}
@@ -134,6 +137,12 @@ def test_one_that_is_killed_is_replaced_while_the_other_answers(server: Server) 
         assert classify(server).status_code == 200, "by the new one, whose models are loaded"
     finally:
         other.resume()
+
+
+def test_indexes_say_why_there_are_none(server: Server) -> None:
+    reply = ASK.get(f"{server.url}/v1/indexes")
+    assert reply.status_code == 503
+    assert "WORKERS=2" in reply.json()["error"]["message"]
 
 
 def test_what_is_in_flight_is_answered_before_the_end(models_dir: Path) -> None:
@@ -192,6 +201,38 @@ def test_a_worker_that_cannot_start_ends_the_service(tmp_path: Path) -> None:
     assert "absent is not a folder" in ended.stderr
     assert "before it could serve" in ended.stderr
     assert "running on" not in ended.stderr
+
+
+_GIVES_UP = """
+import sys
+from pathlib import Path
+from service import logs, workers
+from service.settings import Settings
+workers._MOST_FAILURES = 2
+settings = Settings(models_dir=Path("models"), port=0, workers=2, log_format="human")
+logs.configure(settings)
+sys.exit(workers.serve(settings))
+"""
+
+
+def test_replacements_that_cannot_start_end_the_service(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-c", _GIVES_UP],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        while "running on" not in process.stderr.readline():
+            assert process.poll() is None
+        (tmp_path / "models").rmdir()
+        psutil.Process(process.pid).children()[0].kill()
+        said = process.stderr.read()
+        assert process.wait(30) == 3
+    assert "models is not a folder" in said
+    assert said.count("another starts in") == 2, "of the killed one, and of the first that failed"
 
 
 @pytest.mark.parametrize(
