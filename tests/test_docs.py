@@ -50,7 +50,7 @@ def test_every_block_runs_and_prints_what_stands_beneath(page: str, tmp_path: Pa
 def test_what_it_names_exists(page: str) -> None:
     text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
     assert "@@" not in text
-    for path in re.findall(r"\]\(([\w./-]+)", text):
+    for path in re.findall(r"\]\((?!http)([\w./-]+)", text):
         assert (ROOT / "docs" / path).exists(), f"no {path}"
     for module in re.findall(r"python -m (benchmarks\.\w+)", text):
         assert (ROOT / f"{module.replace('.', '/')}.py").exists(), f"no {module}"
