@@ -37,6 +37,8 @@ _MOST_FAILURES: Final = 5
 _ROUND_S: Final = 1.0
 """Seconds between two rounds of reports: what a worker that is killed may have counted since."""
 _ANSWER_S: Final = 2.0
+_HUNG_S: Final = 60.0
+"""A worker that answers nothing for so long is killed: others answer whoever asks if it lives."""
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -59,7 +61,13 @@ class Worker:
         self.has_left = False
         self.families: list[sums.Family] = []
         self.missing: dict[str, str] = {}
+        self._heard_at = time.monotonic()
         self._reply: asyncio.Future[None] | None = None
+
+    @property
+    def silence(self) -> float:
+        """Seconds since it said what it counts."""
+        return time.monotonic() - self._heard_at
 
     async def start(self, listening: Listening, *, is_replacement: bool) -> None:
         """Start the process and tell it the settings."""
@@ -91,7 +99,12 @@ class Worker:
     def reported(self, message: dict[str, Any]) -> None:
         """Keep what it says."""
         self.families, self.missing = message["families"], message["missing"]
+        self.heard()
         self.replied()
+
+    def heard(self) -> None:
+        """It is there."""
+        self._heard_at = time.monotonic()
 
     def replied(self) -> None:
         """Nobody is to wait for it any longer."""
@@ -132,6 +145,8 @@ class Supervisor:
         for number in _SIGNALS:
             loop.add_signal_handler(number, self._stop.set)
         keeping = [asyncio.create_task(self._keep(each)) for each in range(1, self._count + 1)]
+        for each in keeping:  # whatever ends one of them, such as no memory for a process
+            each.add_done_callback(lambda _: self._stop.set())
         rounds = asyncio.create_task(self._go_round())
         await self._stop.wait()
         rounds.cancel()
@@ -151,7 +166,7 @@ class Supervisor:
         is_replacement, failures, delay = False, 0, 0.0
         while not self._stop.is_set():
             began = time.monotonic()
-            worker = self._workers[number] = Worker(number)
+            worker = Worker(number)
             how = await self._live(worker, is_replacement=is_replacement)
             if self._stop.is_set():
                 return
@@ -172,6 +187,7 @@ class Supervisor:
     async def _live(self, worker: Worker, *, is_replacement: bool) -> str:
         """Start a worker and stay with it to its end; gives how it ended."""
         await worker.start(self._listening, is_replacement=is_replacement)
+        self._workers[worker.number] = worker
         if self._stop.is_set():  # it came while the process was being made
             worker.signal(signal.SIGTERM)
         await self._listen(worker)
@@ -198,6 +214,7 @@ class Supervisor:
 
     def _greet(self, worker: Worker) -> None:
         worker.has_started = True
+        worker.heard()
         logger.info("worker %d serves as process %d", worker.number, worker.process.pid)
         started = [each for each in self._workers.values() if each.has_started]
         if len(started) == self._count and not self._listening.is_announced:
@@ -206,14 +223,18 @@ class Supervisor:
     async def _go_round(self) -> None:
         while True:
             await asyncio.sleep(_ROUND_S)
-            await self._hear_all()
+            for worker in await self._hear_all():
+                if worker.silence > _HUNG_S:
+                    logger.error("worker %d says nothing: it is killed", worker.number)
+                    worker.signal(signal.SIGKILL)
 
-    async def _hear_all(self) -> None:
+    async def _hear_all(self) -> list[Worker]:
         async with self._turn:
             heard = [
                 each for each in self._workers.values() if each.has_started and not each.has_left
             ]
             await asyncio.gather(*(each.report() for each in heard))
+            return heard
 
     async def _tell(self, asker: Worker, asked: int) -> None:
         """Tell one worker what all say."""

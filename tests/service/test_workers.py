@@ -208,14 +208,14 @@ import sys
 from pathlib import Path
 from service import logs, workers
 from service.settings import Settings
-workers._MOST_FAILURES = 2
+workers._MOST_FAILURES, workers._HUNG_S = 2, 2.5
 settings = Settings(models_dir=Path("models"), port=0, workers=2, log_format="human")
 logs.configure(settings)
 sys.exit(workers.serve(settings))
 """
 
 
-def test_replacements_that_cannot_start_end_the_service(tmp_path: Path) -> None:
+def test_one_that_hangs_is_replaced_until_replacements_cannot_start(tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     with subprocess.Popen(
         [sys.executable, "-c", _GIVES_UP],
@@ -228,9 +228,10 @@ def test_replacements_that_cannot_start_end_the_service(tmp_path: Path) -> None:
         while "running on" not in process.stderr.readline():
             assert process.poll() is None
         (tmp_path / "models").rmdir()
-        psutil.Process(process.pid).children()[0].kill()
+        psutil.Process(process.pid).children()[0].suspend()
         said = process.stderr.read()
         assert process.wait(30) == 3
+    assert "worker 1 says nothing: it is killed" in said
     assert "models is not a folder" in said
     assert said.count("another starts in") == 2, "of the killed one, and of the first that failed"
 
