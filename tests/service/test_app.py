@@ -62,6 +62,8 @@ def test_the_documentation_describes_every_route_and_its_errors(server: Server) 
         "label",
         "key",
         "top_k",
+        "candidate_labels",
+        "prompt_template",
         "X-Request-Key",
     }
     assert {"200", "400", "404", "413", "415", "429", "503", "504"} <= set(classify["responses"])
