@@ -40,7 +40,7 @@ IMPORT_HOMES = {
         *("training/", "tests/", "benchmarks/"),
     ),
     "tokenizers": ("service/texts.py", "training/", "tests/"),
-    "uvicorn": ("service/__main__.py", "benchmarks/"),
+    "uvicorn": ("service/serving.py", "benchmarks/"),
     "fsspec": ("service/remote.py", "tests/"),
     "qdrant_edge": ("service/indexes/shards.py",),
     "psycopg": (
