@@ -23,7 +23,7 @@ from service.errors import (
 )
 from service.images import Picture
 from service.lease import Lease
-from service.manifest import ImageInput, Task
+from service.manifest import ImageInput, Modality, Task
 from service.model import Model
 from service.repository import Repository
 from service.runtimes import Tensors
@@ -122,11 +122,13 @@ class Engine:
         label: str | None = None,
         key: str | None = None,
         task: Task | None = None,
+        modalities: Collection[Modality] = (),
     ) -> Lease:
         """The version that is to answer a request, loaded first where that was left for later.
 
         A call that names neither version nor label goes where the model's plan sends it; calls of
-        the same `key` go to the same. `name` may be None when exactly one model can do `task`.
+        the same `key` go to the same. `name` may be None when exactly one model can do `task`,
+        or can embed all of `modalities`.
 
         Raises:
             ServiceError: there is no such model, version or label, or it is not ready.
@@ -137,7 +139,7 @@ class Engine:
             raise NotReady(f"the models are not here yet: {waits_for}")
         if version is not None and label is not None:
             raise InvalidInput("name a version or a label of the model, not both", param="label")
-        found = self._only_one_for(task) if name is None else name
+        found = self._only_one_for(task, modalities) if name is None else name
         shelf = self.repository.shelf(found)
         if version is None and label is None:
             return await self._lease_by_plan(shelf, key)
@@ -321,11 +323,12 @@ class Engine:
                     f"the request has {count} {what}; at most {most} are taken", param="input"
                 )
 
-    def _only_one_for(self, task: Task | None) -> str:
+    def _only_one_for(self, task: Task | None, modalities: Collection[Modality]) -> str:
         # By what the exports promise, so that the answer does not depend on which loaded first.
         shelves = [each for each in self.repository.shelves.values() if each.models]
-        able = [each.name for each in shelves if _can(each.pick(), task)]
-        does = task or "answer"
+        able = [each.name for each in shelves if _can(each.pick(), task, modalities)]
+        does = " ".join([task or "answer", " and ".join(f"{each}s" for each in sorted(modalities))])
+        does = does.rstrip()
         if not able:
             states = ", ".join(f"{each.name} ({each.pick().state})" for each in shelves)
             raise NotReady(f"no model is ready to {does}; there are: {states or 'none at all'}")
@@ -342,9 +345,13 @@ class Engine:
             raise _about_picture(error, index) from None
 
 
-def _can(model: Model, task: Task | None) -> bool:
+def _can(model: Model, task: Task | None, modalities: Collection[Modality]) -> bool:
     manifest = model.manifest
-    return manifest is not None and (task is None or manifest.signature_for(task) is not None)
+    return (
+        manifest is not None
+        and (task is None or manifest.signature_for(task) is not None)
+        and manifest.encoders.keys() >= set(modalities)
+    )
 
 
 async def _run_whole(model: Model, signature: str, inputs: Tensors, priority: int) -> Tensors:

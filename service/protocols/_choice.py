@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Final, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -9,7 +10,6 @@ from starlette.requests import Request
 
 from service.engine import Engine
 from service.lease import Lease
-from service.manifest import Task
 from service.protocols._key import request_key
 
 
@@ -50,8 +50,9 @@ class ModelChoice(BaseModel):
     """Who asks: where traffic is split, one version answers a key. X-Request-Key goes before it."""
 
 
-async def lease(request: Request, choice: ModelChoice, task: Task) -> Lease:
-    """The model that a request chose, or the only one that does `task`.
+async def lease(request: Request, choice: ModelChoice, inputs: Iterable[object]) -> Lease:
+    """The model that a request chose, or the only one that embeds what `inputs` are: texts as
+    str, and pictures as bytes.
 
     Raises:
         ServiceError: as `Engine.lease` does.
@@ -61,5 +62,6 @@ async def lease(request: Request, choice: ModelChoice, task: Task) -> Lease:
         version=choice.version,
         label=choice.label,
         key=request_key(request.scope) or choice.key,
-        task=task,
+        task="embed",
+        modalities={"text" if isinstance(each, str) else "image" for each in inputs},
     )

@@ -18,13 +18,14 @@ Responses = dict[int | str, dict[str, Any]]
 TAGS: Final = [
     {
         "name": "Models",
-        "description": "Our own, plainest way: send pictures in any form, get their classes. "
+        "description": "Our own, plainest way: send pictures in any form, get their classes; send "
+        "texts and pictures, get their vectors. "
         "Errors have OpenAI's shape and the request's id.",
     },
     {
         "name": "OpenAI",
-        "description": "The list of models as OpenAI's clients read it; `/openai/v1` is a base URL "
-        "for them.",
+        "description": "Embeddings, and the list of models, as OpenAI's clients ask for them; "
+        "`/openai/v1` is a base URL for them too.",
     },
     {
         "name": "TensorFlow Serving",

@@ -9,6 +9,7 @@ import simdjson
 from numpy.typing import NDArray
 
 from service.errors import InputTooLarge, InvalidInput
+from service.protocols._message import malformed
 from service.settings import Settings
 
 MAX_WIDTH: Final = 4000
@@ -27,7 +28,7 @@ def parse(body: bytes, settings: Settings) -> dict[str, Any]:
     try:
         message = simdjson.Parser().parse(body)
     except (ValueError, RuntimeError) as error:
-        raise InvalidInput(f"the JSON body: {error}") from None
+        raise malformed(error) from None
     if not isinstance(message, simdjson.Object):
         raise InvalidInput("the JSON body is an object, such as {…}")
     said: dict[str, Any] = {}

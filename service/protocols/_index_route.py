@@ -18,7 +18,7 @@ from service.protocols._envelope import JSONReply, named
 from service.protocols._index_entries import read_id
 from service.protocols._index_json import parse
 from service.protocols._key import request_key
-from service.protocols._message import validated
+from service.protocols._message import refuse_form, validated
 from service.protocols._vectors import VectorChoice
 from service.search import Description, Search
 from service.settings import Settings
@@ -67,6 +67,7 @@ async def read(request: Request, kind: type[M]) -> M:
         ServiceError: as `read_inflated`, `parse` and `validated` do.
     """
     settings = cast(Settings, request.app.state.settings)
+    refuse_form(request)
     body = await read_inflated(request, settings)
     if len(body) > _LONG:
         return validated(kind, await asyncio.to_thread(parse, body, settings))

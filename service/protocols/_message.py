@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any, Final, TypeVar
 
 import orjson
@@ -12,6 +13,7 @@ from starlette.requests import Request
 
 from service.errors import InputTooLarge, InvalidInput
 from service.protocols._body import read_inflated
+from service.protocols._envelope import header
 from service.protocols._shown import shown
 from service.settings import Settings
 
@@ -23,6 +25,7 @@ _VALUES: Final = 4
 """JSON values of one input at most, with room to spare."""
 _FIELDS: Final = 64
 """Values beside the inputs."""
+_CODE: Final = re.compile(r"^[A-Z0-9_]+: ")
 _COUNTED: Final = 0xFFFFFF
 """simdjson counts a list's elements so far."""
 
@@ -34,7 +37,26 @@ async def read_message(request: Request, settings: Settings, kind: type[M]) -> M
         InvalidInput: it is no JSON object, or a field is missing, unknown or malformed.
         ServiceError: as `read_inflated` does.
     """
-    return validated(kind, await parse_message(await read_inflated(request, settings), settings))
+    refuse_form(request)
+    body = await read_inflated(request, settings)
+    return validated(kind, await parse_message(body, settings))
+
+
+def refuse_form(request: Request) -> None:
+    """Tell a caller who sends a form, as other routes take one, what this route takes.
+
+    Raises:
+        InvalidInput: the body is one.
+    """
+    if header(request.scope, b"content-type").lower().startswith("multipart/"):
+        raise InvalidInput("this route takes JSON, not a form: send Content-Type: application/json")
+
+
+def malformed(error: Exception) -> InvalidInput:
+    """What a parser says of a body that is no JSON."""
+    # simdjson puts a code before its sentence, and may put another behind.
+    said = _CODE.sub("", str(error)).partition("  ")[0]
+    return InvalidInput(f"the JSON body cannot be read: {said}")
 
 
 async def parse_message(body: bytes, settings: Settings) -> dict[str, Any]:
@@ -51,7 +73,7 @@ async def parse_message(body: bytes, settings: Settings) -> dict[str, Any]:
         else:
             message = orjson.loads(body)
     except (ValueError, RuntimeError) as error:
-        raise InvalidInput(f"the JSON body: {error}") from None
+        raise malformed(error) from None
     if not isinstance(message, dict):
         raise InvalidInput("the JSON body is an object, such as {…}")
     return message

@@ -123,7 +123,7 @@ async def embed(request: Request) -> Response:
 async def _embed(
     request: Request, inputs: Sequence[str | bytes], asked: EmbedRequest
 ) -> tuple[Vectors, str, int]:
-    with await lease(request, asked, "embed") as leased:
+    with await lease(request, asked, inputs) as leased:
         vectors = await cast(Engine, request.app.state.engine).embed(
             leased,
             inputs,

@@ -154,7 +154,7 @@ async def _classify_by_candidates(
     request: Request, files: Sequence[bytes], options: ClassifyRequest, labels: Sequence[str]
 ) -> Classification:
     zero_shot = cast(ZeroShot, request.app.state.zero_shot)
-    with await lease(request, options, "embed") as leased:
+    with await lease(request, options, [*files, *labels]) as leased:
         results = await zero_shot.classify(
             leased, files, labels, template=options.prompt_template, top_k=options.top_k
         )

@@ -106,8 +106,8 @@ class RerankReply(BaseModel):
                 "id": "6f2f5a4e-8f5a-4f0c-9a53-0c5d7c1b2a10",
                 "model": _example.ENCODER,
                 "version": 1,
-                "results": [{"index": 1, "relevance_score": 0.71}],
-                "usage": {"prompt_tokens": 9, "total_tokens": 9},
+                "results": [{"index": 2, "relevance_score": 0.85}],
+                "usage": {"prompt_tokens": 11, "total_tokens": 11},
             }
         },
     )
@@ -128,8 +128,8 @@ _BODY: Final[dict[str, Any]] = {
                 "schema": RerankRequest.model_json_schema(),
                 "example": {
                     "model": _example.ENCODER,
-                    "query": "something to eat at the beach",
-                    "documents": ["snow", "ice cream", "a train"],
+                    "query": "sad cat",
+                    "documents": ["airplane", "dog face", "crying cat"],
                     "top_n": 2,
                 },
             }
@@ -195,7 +195,7 @@ async def _rerank(
         with speaking_of(field, is_list=purpose == "document"):
             return await engine.embed(leased, inputs, truncate=asked.cuts, purpose=purpose)
 
-    with await lease(request, asked, "embed") as leased:
+    with await lease(request, asked, [query, *documents.inputs]) as leased:
         wanted, found = await both(
             embed(leased, [query], "query", "query"),
             embed(leased, documents.inputs, "document", documents.field),

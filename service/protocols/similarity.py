@@ -125,7 +125,7 @@ async def _compare(
                 purpose=asked.input_type,
             )
 
-    with await lease(request, asked, "embed") as leased:
+    with await lease(request, asked, [*a, *b]) as leased:
         ours, theirs = await both(embed(leased, "a", a), embed(leased, "b", b))
         export = leased.model.export
         scores = await made(

@@ -67,6 +67,13 @@ def test_they_are_the_cosines_of_what_embed_gives(colours: Server) -> None:
     np.testing.assert_allclose(scores, np.array(rows) @ np.array(rows[:2]).T, atol=1e-5)
 
 
+def test_a_form_is_told_that_this_route_takes_json(colours: Server) -> None:
+    for path in ("/v1/similarity", "/v1/rerank", "/v1/indexes/some/query"):
+        reply = colours.client.post(path, files=[("a", b"red")])
+        assert reply.status_code == 400
+        assert "takes JSON, not a form" in reply.json()["error"]["message"]
+
+
 def test_more_scores_than_anybody_reads_are_refused(colours: Server) -> None:
     reply = _post(colours, a=["red"] * 1000, b=["blue"] * 501)
     assert reply.status_code == 413

@@ -132,6 +132,15 @@ def test_a_model_that_cannot_says_why_and_what_can_be_asked(others: Server, serv
     assert plain["code"] == "unsupported_task"
 
 
+def test_the_only_model_that_embeds_both_need_not_be_named(others: Server) -> None:
+    # `words` embeds texts alone; `cool`, the other, may be left out where a picture is sent.
+    reply = others.client.post("/v1/embed", files=[("image", _file("red"))])
+    assert reply.json()["model"] == "cool"
+    several = others.client.post("/v1/embed", json={"input": "red"}).json()["error"]
+    assert "several models can embed texts; name one in 'model': cool, words" in several["message"]
+    assert "/v1/similarity" in _form(others, "red", candidate_labels="a").json()["error"]["message"]
+
+
 def test_a_model_that_could_says_what_to_send(colours: Server) -> None:
     error = _form(colours, "red", model="colours").json()["error"]
     assert error["code"] == "unsupported_task"
