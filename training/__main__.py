@@ -10,7 +10,9 @@ import argparse
 import logging
 import signal
 import sys
+import threading
 from collections.abc import Sequence
+from types import FrameType
 from typing import Final, NoReturn
 
 from training import catalogue
@@ -19,6 +21,9 @@ from training.errors import TrainingError, UsageError
 FAILED: Final = 1
 MISUSED: Final = 2
 INTERRUPTED: Final = 130
+
+_stopped: Final = threading.Event()
+"""Set by a signal that ends the run."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -46,6 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say("\ninterrupted: nothing was exported", error)
         return INTERRUPTED
     except Exception as error:  # the machine's doing, such as no memory, or a defect of ours
+        if _stopped.is_set():  # code in C turns what a signal raises into errors of its own
+            _say("\ninterrupted: nothing was exported", error)
+            return INTERRUPTED
         if "--verbose" in words:
             raise
         reason = str(error).strip().partition("\n")[0]
@@ -77,6 +85,12 @@ def _run(words: Sequence[str]) -> int:
     return status
 
 
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    """End the run from wherever it is."""
+    _stopped.set()
+    raise KeyboardInterrupt
+
+
 def _say(sentence: str, error: BaseException) -> None:
     """Say what happened, and then what a command noted of how to go on."""
     print(sentence, *getattr(error, "__notes__", []), sep="\n", file=sys.stderr)
@@ -95,5 +109,6 @@ def _refuse(word: str, parser: _Parser) -> NoReturn:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: tidily
+    for number in (signal.SIGINT, signal.SIGTERM):  # the second ends like Ctrl-C: tidily
+        signal.signal(number, _stop)
     sys.exit(main())

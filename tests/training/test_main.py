@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+import training.__main__ as training_main
 from training import catalogue
 from training.__main__ import main
 from training.errors import DatasetError, ExportError, TrainingError, TrainingFailed, UsageError
@@ -148,12 +152,30 @@ def test_an_interrupted_run_says_so_and_exports_nothing(datasets_dir: Path, tmp_
                 time.sleep(0.2)
                 assert process.poll() is None, log.read_text()
             process.send_signal(signal.SIGTERM)  # as a container's stop; Ctrl-C takes the same way
-            assert process.wait(60) == 130
+            assert process.wait(60) == 130, log.read_text()
         finally:
             process.kill()
     assert "\ninterrupted: nothing was exported\n" in log.read_text()
     assert "Traceback" not in log.read_text()
     assert not (tmp_path / "models").exists()
+
+
+def test_an_interruption_that_became_another_error_is_still_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(words: Sequence[str]) -> int:
+        with contextlib.suppress(KeyboardInterrupt):  # as code in C does
+            signal.raise_signal(signal.SIGTERM)
+        raise SystemError("a result with an exception set")
+
+    monkeypatch.setattr(training_main, "_run", run)
+    monkeypatch.setattr(training_main, "_stopped", threading.Event())
+    before = signal.signal(signal.SIGTERM, training_main._stop)
+    try:
+        assert main(["list"]) == 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert "interrupted: nothing was exported" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
