@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,10 @@ from service.batch_shapes import batch_sizes, fitting
 from service.errors import InferenceFailed
 from service.manifest import ImageInput
 from service.runtimes import Function
+
+_SLOW_S: Final = 0.005
+"""A row that takes longer gains nothing from company: a batch of a few is as fast by the row."""
+_FEW: Final = 8
 
 Pixels = NDArray[np.uint8]
 Row = NDArray[np.float32]
@@ -35,12 +39,17 @@ class ImageBatches:
         self._sizes = batch_sizes(max_batch_size)
         self.batch_seconds = math.inf
         """What the largest batch takes, known once warm."""
+        self.most_rows = max_batch_size
+        """Of one batch. A slow model takes few at a time, known once warm: meanwhile the pictures
+        of the next are decoded, where one large batch would have all callers wait for it."""
 
     def warm(self) -> None:
         """Run every batch size once, so that no caller waits for the runtime's preparations."""
         for size in self._sizes:
             self._function({"images": self._blank(size)})
         self.batch_seconds = min(self._seconds(self._blank(self._sizes[-1])) for _ in range(3))
+        if self.batch_seconds / self._sizes[-1] > _SLOW_S:
+            self.most_rows = min(_FEW, self.most_rows)
 
     def _seconds(self, images: Pixels) -> float:
         start = time.perf_counter()

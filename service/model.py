@@ -203,10 +203,11 @@ class Model:
     ) -> Batcher[Any, Any]:
         batches = [each for each in workers if isinstance(each, ImageBatches | TextBatches)]
         texts = [each for each in batches if isinstance(each, TextBatches)]
+        pictures = [each.most_rows for each in batches if isinstance(each, ImageBatches)]
         return Batcher(
             workers,
             name=f"{self.export.name}-{name}",
-            max_batch_size=self._settings.max_batch_size if batches else 1,
+            max_batch_size=min(pictures, default=self._settings.max_batch_size) if batches else 1,
             max_queue=self._settings.max_queue,
             weigh=texts[0].weigh if texts else None,
             max_weight=MOST_TOKENS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,17 @@ def test_only_sizes_that_were_warmed_are_run() -> None:
         answers = batches([np.full((8, 8, 1), shade, np.uint8) for shade in range(count)])
         assert [float(answer[0]) for answer in map(_good, answers)] == list(range(count))
     assert set(function.sizes) == set(warmed)
+
+
+def test_a_slow_model_takes_a_few_at_a_time() -> None:
+    def slow(inputs: Tensors) -> Tensors:
+        time.sleep(0.006 * len(inputs["images"]))
+        return Recorder()(inputs)
+
+    for function, most in ((slow, 8), (Recorder(), 20)):
+        batches = ImageBatches(function, IMAGE, 20)
+        batches.warm()
+        assert batches.most_rows == most
 
 
 def _good(answer: np.ndarray | Exception) -> np.ndarray:
