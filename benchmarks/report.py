@@ -65,7 +65,7 @@ class Report:
             cells = [_spread(values) for values in rates]
             cells += [
                 " / ".join(
-                    f"{middle(rounds, value):.3g}"
+                    _short(middle(rounds, value))
                     for value in (_p(count, "p50_ms"), _p(count, "p99_ms"), _p(count, "p999_ms"))
                 )
                 for count in counts
@@ -87,7 +87,7 @@ class Report:
             possible = median(self.in_process)
             ours = [middle(self.rounds[first], _p(count, "requests_per_s")) for count in counts]
             rows.append(["the model in process", *(f"{each / possible:.2f}" for each in ours)])
-        return _table([f"{first} by", *(f"{count} conn." for count in counts)], rows)
+        return _table([f"answers/s, {first} ÷", *(f"{count} conn." for count in counts)], rows)
 
     def _latency(self, some: Measurement) -> list[str]:
         rates = list(some.open)
@@ -95,7 +95,7 @@ class Report:
         for title, rounds in self.rounds.items():
             cells = [
                 " / ".join(
-                    f"{middle(rounds, _open(rate, percent)):.3g}" for percent in (50, 99, 99.9)
+                    _short(middle(rounds, _open(rate, percent))) for percent in (50, 99, 99.9)
                 )
                 for rate in rates
             ]
@@ -110,7 +110,7 @@ class Report:
                 title,
                 f"{middle(rounds, lambda each: each.seconds_to_answer):.2f}",
                 f"{middle(rounds, lambda each: each.memory_mb):.0f}",
-                f"{middle(rounds, lambda each: each.cpu_s_per_1000):.3g}",
+                _short(middle(rounds, lambda each: each.cpu_s_per_1000)),
             ]
             for title, rounds in self.rounds.items()
         ]
@@ -168,6 +168,11 @@ def _spread(values: Sequence[float]) -> str:
     low, high = min(values), max(values)
     said = f"{median(values):,.0f}"
     return said if len(values) == 1 else f"{said} ({low:,.0f}–{high:,.0f})"
+
+
+def _short(value: float) -> str:
+    """Three digits, and never an exponent."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
