@@ -223,6 +223,9 @@ def test_a_shadow_is_asked_the_same(tmp_path: Path) -> None:
     (tmp_path / "models.yaml").write_text(plan)
 
     async def use(engine: Engine) -> None:
+        async with asyncio.timeout(30):  # a shadow that still loads is not asked
+            while any(model.state != "ready" for model in engine.models):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
         with await engine.lease("colours") as lease:
             await engine.embed(lease, ["red", GREEN])
         comparison = engine.repository.shelf("colours").traffic.comparison

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 
@@ -39,6 +40,7 @@ def test_parameters_at_224x224x3_in_1000_classes(variant: str, count: int) -> No
 
 @pytest.mark.parametrize(("shape", "patch"), [((4, 4, 1), 4), ((6, 15, 3), 3)])
 def test_any_image_shape_and_class_count(shape: tuple[int, int, int], patch: int) -> None:
+    keras.utils.set_random_seed(1)  # one step lowers the loss of most weights, not of all
     model = vit.build(shape, 3, patch_size=patch, **TINY, dropout_rate=0.1)
     head = model.get_layer("logits")
     head.kernel.assign(np.random.default_rng(0).normal(size=head.kernel.shape))  # off 0
