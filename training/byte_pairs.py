@@ -9,12 +9,18 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
 PADDING: Final = "[PAD]"
 """The token 0."""
 START: Final = "[CLS]"
 """Stands before every text, so that none is empty."""
+
+_SINGULAR: Final = (
+    normalizers.Replace(Regex(r"(?<=[a-z]{2})ies\b"), "y"),
+    normalizers.Replace(Regex(r"(?<=[a-z]{2}[^'’isu])s\b"), ""),
+)
+"""Makes one token of "fly" and "flies", "cat" and "cats", as Harman's S stemmer (1991) does."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +29,8 @@ class BytePairs:
 
     Sennrich, Haddow and Birch, 2016, "Neural Machine Translation of Rare Words with Subword Units"
     (arXiv:1508.07909), §3.2, on bytes as in GPT-2 (Radford et al., 2019, §2.2) and CLIP: no text
-    has an unknown character. Letters are made small and lose their accents first.
+    has an unknown character. Letters are made small and lose their accents first, and
+    words the s of a plural or a verb.
 
     Word pieces, as BERT has them, would do as well, but their trainer numbers them differently in
     every process, and then no run could be resumed or measured again.
@@ -43,7 +50,7 @@ class BytePairs:
         """
         tokenizer = Tokenizer(models.BPE())
         tokenizer.normalizer = normalizers.Sequence(
-            [normalizers.NFKD(), normalizers.StripAccents(), normalizers.Lowercase()]
+            [normalizers.NFKD(), normalizers.StripAccents(), normalizers.Lowercase(), *_SINGULAR]
         )
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
         trainer = trainers.BpeTrainer(

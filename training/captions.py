@@ -23,6 +23,7 @@ PHRASES: Final = (
     *("something like {}", "something with {}", "something for {}", "something to do with {}"),
     *("something that is {}", "someone who is {}", "it is {}", "I want {}", "this is {}"),
     *("something to {}", "something that {}", "at the {}", "I am {}", "I am in {}", "people in {}"),
+    *("when it is {}", "where you {}", "somewhere to {}", "my {}", "your {}", "some {}", "for {}"),
 )
 """How people wrap in a sentence what they mean; none of the other words tells anything."""
 
@@ -79,24 +80,18 @@ def words(concepts: tuple[Concept, ...]) -> Iterator[str]:
         yield PHRASES[len(concept.name) % len(PHRASES)].format("")
 
 
-def inflected(terms: tuple[str, ...]) -> list[str]:
-    """Terms, and those of one word also with an s: lists say "fly" of what "flies"."""
-    ends = [term for term in terms if term.isascii() and term.isalpha() and term[-1] != "s"]
-    return [*terms, *(f"{term[:-1]}ies" if term[-1] == "y" else f"{term}s" for term in ends)]
-
-
 def _terms(concepts: tuple[Concept, ...]) -> list[str]:
     return sorted({term for concept in concepts for term in concept.terms})
 
 
 def _choose(concept: Concept, random: np.random.Generator) -> list[str]:
-    """A few terms, most often keywords; in half the captions with the name or a group."""
+    """A few terms, most often keywords; in half the captions with the name or a kind."""
     keywords = list(random.permutation(concept.keywords)[: random.integers(1, MOST_TERMS)])
     draw = random.random()
     if draw < 0.35 or not keywords:
         keywords.append(concept.name)
-    elif draw < 0.5 and concept.groups:
-        keywords.insert(0, concept.groups[random.integers(len(concept.groups))])
+    elif draw < 0.5 and concept.kinds:
+        keywords.insert(0, concept.kinds[random.integers(len(concept.kinds))])
     chosen = [str(term) for term in dict.fromkeys(keywords)]
     random.shuffle(chosen)
     return chosen

@@ -16,7 +16,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from training.byte_pairs import BytePairs
-from training.captions import PHRASES, inflected
+from training.captions import PHRASES
 from training.datasets._captioned import Concept
 from training.discriminants import Discriminants
 from training.latent_semantics import LatentSemantics, explain, said_of
@@ -57,7 +57,7 @@ def begin(
     looks = Discriminants.fit(_examples(encoder, images, change), width)
     keys = np.zeros((len(concepts), width), np.float32)
     keys[drawn] = looks.means
-    texts = [pieces.encode(inflected(concept.terms)) for concept in concepts]
+    texts = [pieces.encode(concept.terms) for concept in concepts]
     said = said_of(texts, len(pieces))
     meant = LatentSemantics.fit(said, width)
 

@@ -26,6 +26,15 @@ def test_a_text_is_its_words_behind_a_start_with_zeros_behind() -> None:
     np.testing.assert_array_equal(PIECES.encode(["RÉD heart"]), tokens[:1])
 
 
+def test_words_lose_the_s_of_plurals_and_verbs() -> None:
+    several, one = PIECES.encode(["Hearts"]), PIECES.encode(["heart"])
+    np.testing.assert_array_equal(several, one)
+    normalize = PIECES.tokenizer.normalizer.normalize_str
+    assert normalize("it flies by two cats and their fries") == "it fly by two cat and their fry"
+    for kept in ("a bus", "a kiss", "an iris", "as it is", "it's this"):
+        assert normalize(kept) == kept
+
+
 def test_no_text_is_too_long_or_strange() -> None:
     strange = ["", "heart " * 1000, "心臓 🫀 \x00", "\u202eheart"]
     tokens = PIECES.encode(strange)

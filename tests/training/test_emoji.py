@@ -39,7 +39,8 @@ def test_a_keyword_is_withheld_where_there_are_enough(home: Path) -> None:
     dataset = emoji.load()
     for index, concept in enumerate(dataset.concepts):
         assert concept.name == f"bar {index}"
-        assert concept.groups == ("bar plain", "bars")
+        assert concept.kinds == ("bar plain",)
+        assert concept.group == "bars"
         words = {*keywords(index), f"the bar {index}"}
         assert {*concept.keywords, concept.withheld} - {None} == words
         assert concept.withheld not in concept.terms
@@ -115,7 +116,8 @@ def test_it_is_made_from_its_sources(tmp_path: Path, monkeypatch: pytest.MonkeyP
     dataset = emoji.load()
     assert [concept.name for concept in dataset.concepts] == ["red heart", "keycap: #"]
     assert dataset.concepts[0].keywords == ("love",)
-    assert dataset.concepts[1].groups == ("keycap", "symbols")
+    assert dataset.concepts[1].kinds == ("symbol", "key", "number")
+    assert dataset.concepts[1].group == "symbols"
     assert dataset.drawn["fluent3d"].tolist() == [True, False]
     assert dataset.images["twemoji"][:, 32, 32].tolist() == [list(blue), list(red)]
     assert dataset.images["noto"][0, 2, 2].tolist() == [255] * 3

@@ -20,15 +20,17 @@ class Concept:
     """No other concept has it."""
     keywords: tuple[str, ...]
     """Other words for it, which other concepts may share; to learn from."""
-    groups: tuple[str, ...]
-    """The kinds of things it belongs to, the nearest first."""
+    kinds: tuple[str, ...]
+    """What kinds of thing it is, in words that are true of the whole kind."""
     withheld: str | None = None
     """A keyword that is true of it and is never learnt with it: to test texts with."""
+    group: str = ""
+    """The heading that it stands under, by which figures are coloured."""
 
     @property
     def terms(self) -> tuple[str, ...]:
         """Everything that may be said of it in training, each once."""
-        return tuple(dict.fromkeys((self.name, *self.keywords, *self.groups)))
+        return tuple(dict.fromkeys((self.name, *self.keywords, *self.kinds)))
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 Noto (Google; SIL OFL 1.1 and Apache-2.0), Twemoji (Twitter, Inc and other contributors; CC BY 4.0),
 Fluent 3D (Microsoft Corporation; MIT); names and keywords of Unicode's emoji-test and CLDR (Unicode
-License V3). 1,545 of the things are drawn by all three. Variants by skin tone are left out: they
-differ from their emoji in a few pixels, and would stand on both sides of every split.
+License V3), and words of ours for the kinds of things that its subgroups hold. 1,545 of the things
+are drawn by all three. Variants by skin tone are left out: they differ from their emoji in a few
+pixels, and would stand on both sides of every split.
 
 A keyword of most concepts is withheld, the same every time: one that is true of other concepts too,
 and that the name does not tell. Texts are tested with these; drawings are tested by leaving out a
@@ -29,6 +30,7 @@ from numpy.typing import NDArray
 
 from training.datasets import _emoji_sources, _keras_files
 from training.datasets._captioned import CaptionedDataset, Concept
+from training.datasets._emoji_kinds import kinds_of
 from training.errors import DatasetError
 from training.settings import Settings
 
@@ -94,12 +96,12 @@ def _concepts(lines: list[Mapping[str, Any]]) -> tuple[Concept, ...]:
     concepts = []
     for line, keywords in zip(lines, words, strict=True):
         name = line["name"].lower()
-        groups = tuple(line[key].replace("-", " ").lower() for key in ("subgroup", "group"))
+        kinds = kinds_of(name, line["subgroup"])
         spare = [word for word in keywords if shared[word] > 1 and word not in name]
-        spare = [word for word in spare if word not in groups]
+        spare = [word for word in spare if word not in kinds]
         withheld = source.choice(spare) if len(keywords) >= _ENOUGH and spare else None
         left = tuple(word for word in keywords if word != withheld)
-        concepts.append(Concept(name, left, groups, withheld))
+        concepts.append(Concept(name, left, kinds, withheld, line["group"].lower()))
     return tuple(concepts)
 
 

@@ -38,7 +38,7 @@ def draw(folder: Path) -> Path:
     pictures = encoders.pictures(dataset.images[dataset.vendors[0]][dataset.test])
     axes_of, shares = principal(names)
     middle = names.mean(axis=0)
-    groups = np.array([concept.groups[-1] for concept in concepts])
+    groups = np.array([concept.group for concept in concepts])
     path = folder / "embedding_space.png"
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9, 6.5), layout="constrained")
