@@ -308,5 +308,5 @@ def test_one_line_of_the_file_rolls_back_and_a_wrong_one_changes_nothing(
     assert version(ask(running, "fair")) == 1
     assert any("fair.traffic.canari: there is no label 'canari'" in line for line in running.log)
     write_plans(folder)
-    waited(lambda: metric(running, "lutrin_models_file_valid"), lambda it: it == 1)
-    assert share() == "50%"
+    waited(share, lambda it: it == "50%")
+    assert metric(running, "lutrin_models_file_valid") == 1

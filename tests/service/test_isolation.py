@@ -35,14 +35,20 @@ IMAGES = {"images": np.random.default_rng(1).integers(0, 256, (5, 8, 8, 1), np.u
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.fixture(autouse=True)
+def alone() -> Iterator[None]:
+    """No test finds a child process that another has left."""
+    yield
+    gc.collect()  # errors that were raised hold what raised them
+    _wait_until(lambda: not _children("openvino"))
+
+
 @pytest.fixture
 def shade(models_dir: Path) -> Iterator[Program]:
     """A small model in a child process of its own, which is gone after the test."""
     program = {**_load("always", "openvino", models_dir / "shade" / "1")}
     yield program
     program.clear()
-    gc.collect()  # errors that were raised hold what raised them
-    _wait_until(lambda: not _children("openvino"))
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +92,7 @@ def _wait_until(holds: Callable[[], bool]) -> None:
 def _kill_at_work(child: psutil.Process) -> None:
     """Let a child get its next request and no further."""
     child.suspend()
+    _wait_until(lambda: child.status() == psutil.STATUS_STOPPED)  # threads may run on a while
     threading.Timer(0.7, child.kill).start()
 
 
