@@ -20,10 +20,10 @@ from service.embedding import Purpose
 from service.engine import Engine
 from service.entries import Entry, item_of, normal, speaking_of_items
 from service.errors import (
+    Forbidden,
     IndexNotFound,
     ItemNotFound,
     ModelNotFound,
-    NotReady,
     ServiceError,
     VersionNotFound,
 )
@@ -239,12 +239,12 @@ class Search:
         address, workers = self._address, self._engine.settings.workers
         if address is not None and workers > 1 and not is_shared(address):
             # Whichever worker came first would have it, and the others' callers would not.
-            raise NotReady(
+            raise Forbidden(
                 f"indexes in a folder are for one process, and WORKERS={workers}: let INDEXES be "
                 "the URL of a database, postgresql://…, or WORKERS be 1"
             )
         if address is None:
-            raise NotReady(
+            raise Forbidden(
                 "this service keeps no indexes: INDEXES is off; set it to a folder or to the URL "
                 "of a database"
             )

@@ -60,6 +60,7 @@ _ONE_OF: Final[dict[str, Any]] = {
 }
 
 _REASONS: Final = {
+    403: "INDEXES is off, or a folder while WORKERS is above 1",
     404: "No such index, item, model, version or label",
     409: "The index is bound to what is not served, or to something else than was asked for",
     503: "The model is not ready, or there is nowhere to keep indexes",

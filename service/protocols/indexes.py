@@ -26,7 +26,10 @@ router: Final = APIRouter(route_class=OpenAIErrorRoute, tags=["Search"])
 
 
 @router.get(
-    "/v1/indexes", summary="List indexes", response_model=IndexesReply, responses=index_errors(503)
+    "/v1/indexes",
+    summary="List indexes",
+    response_model=IndexesReply,
+    responses=index_errors(403, 503),
 )
 async def indexes(request: Request) -> Response:
     """Every index: who filled it, how much is in it, and whether it can be asked."""
@@ -38,7 +41,7 @@ async def indexes(request: Request) -> Response:
     PATH,
     summary="Describe an index",
     response_model=IndexReply,
-    responses=index_errors(400, 404, 503),
+    responses=index_errors(400, 403, 404, 503),
     openapi_extra={"parameters": [index_in_path()]},
 )
 async def index(request: Request) -> Response:
@@ -50,7 +53,7 @@ async def index(request: Request) -> Response:
     PATH,
     summary="Delete an index",
     response_model=DeletedReply,
-    responses=index_errors(400, 404, 503),
+    responses=index_errors(400, 403, 404, 503),
     openapi_extra={"parameters": [index_in_path()]},
 )
 async def drop(request: Request) -> Response:
@@ -62,7 +65,7 @@ async def drop(request: Request) -> Response:
     f"{PATH}/embed",
     summary="Embed an index anew",
     response_model=IndexReply,
-    responses=index_errors(400, 404, 409, 413, 415, 429, 503, 504),
+    responses=index_errors(400, 403, 404, 409, 413, 415, 429, 503, 504),
     openapi_extra=takes(RenewRequest, {}),
 )
 async def renew(request: Request) -> Response:

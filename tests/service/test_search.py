@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from service.engine import Engine
-from service.errors import NotReady
+from service.errors import Forbidden
 from service.search import Search
 from service.settings import Settings
 from tests.databases import postgres
@@ -355,7 +355,7 @@ def test_a_service_may_keep_no_indexes(tmp_path: Path) -> None:
     async def ask() -> None:
         search = Search(Engine(Settings(models_dir=tmp_path)), "off")
         await search.start()
-        with pytest.raises(NotReady, match="INDEXES is off"):
+        with pytest.raises(Forbidden, match="INDEXES is off"):
             await search.all()
         await search.close()
 
@@ -366,7 +366,7 @@ def test_a_folder_is_not_for_several_workers(tmp_path: Path) -> None:
     async def ask() -> None:
         engine = Engine(Settings(models_dir=tmp_path, workers=2))
         search = Search(engine, str(tmp_path / "indexes"))
-        with pytest.raises(NotReady, match=r"WORKERS=2.*postgresql://"):
+        with pytest.raises(Forbidden, match=r"WORKERS=2.*postgresql://"):
             await search.all()
         await search.close()
 

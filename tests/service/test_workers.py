@@ -141,7 +141,7 @@ def test_one_that_is_killed_is_replaced_while_the_other_answers(server: Server) 
 
 def test_indexes_say_why_there_are_none(server: Server) -> None:
     reply = ASK.get(f"{server.url}/v1/indexes")
-    assert reply.status_code == 503
+    assert reply.status_code == 403
     assert "WORKERS=2" in reply.json()["error"]["message"]
 
 

@@ -4,7 +4,7 @@ Everything is as in `emoji-clip`, but that its drawings are learnt from by two v
 with by the third: among the 1,545 things that all three drew.
 
 Measured on the test set: R@1 / R@5 / R@10
-52.8 / 73.3 / 77.8 % from image to name, 53.8 / 71.8 / 78.8 % from
+49.7 / 72.6 / 78.3 % from image to name, 52.5 / 71.6 / 78.4 % from
 name to image (seed 1, 2 to 3 minutes on 2 cores of an AMD EPYC).
 
     python -m training train emoji-clip-unseen-fluent3d

@@ -4,7 +4,7 @@ Everything is as in `emoji-clip`, but that its drawings are learnt from by two v
 with by the third: among the 1,545 things that all three drew.
 
 Measured on the test set: R@1 / R@5 / R@10
-57.3 / 76.0 / 79.9 % from image to name, 57.8 / 75.8 / 81.0 % from
+54.0 / 75.7 / 80.0 % from image to name, 57.6 / 75.9 / 80.5 % from
 name to image (seed 1, 2 to 3 minutes on 2 cores of an AMD EPYC).
 
     python -m training train emoji-clip-unseen-noto

@@ -4,7 +4,7 @@ Everything is as in `emoji-clip`, but that its drawings are learnt from by two v
 with by the third: among the 1,545 things that all three drew.
 
 Measured on the test set: R@1 / R@5 / R@10
-55.0 / 73.7 / 78.8 % from image to name, 55.3 / 73.7 / 80.3 % from
+53.2 / 72.8 / 77.7 % from image to name, 54.2 / 72.7 / 79.5 % from
 name to image (seed 1, 2 to 3 minutes on 2 cores of an AMD EPYC).
 
     python -m training train emoji-clip-unseen-twemoji
