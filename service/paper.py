@@ -24,6 +24,10 @@ _SAMPLES: Final = 36
 """Pixels of the longer side that the shade is fitted to: enough, and BLAS starts no threads."""
 
 
+_LEVEL: Final = np.array([1, 0, 0, 0, 0, 0], np.float32)
+"""The same shade everywhere, as coefficients of `_terms`."""
+
+
 @dataclass(frozen=True)
 class Paper:
     """The paper of one picture, and how ink differs from it."""
@@ -96,14 +100,15 @@ def read_paper(picture: Floats, on_paper: Mask | None = None) -> Paper | None:
     stride = -(-max(picture.shape) // _SAMPLES)
     rows, columns = (places(size)[::stride] for size in picture.shape)
     values = picture[::stride, ::stride].ravel()
-    terms = _terms(rows, columns)
     if on_paper is None or not on_paper[::stride, ::stride].any():
         ring = values[_ring((rows.size, columns.size)).ravel()]
+        if _is_blank(ring, values):
+            return _darker_or_lighter((picture - ring[0]).ravel(), ring[0] * _LEVEL, 0.0)
         near = np.abs(values - _densest(ring)) < _UNEVEN
     else:
         near = on_paper[::stride, ::stride].ravel()
-    shade = np.zeros(6, np.float32)
-    shade[0] = _median(values[near])
+    shade = _median(values[near]) * _LEVEL
+    terms = _terms(rows, columns)
     noise = 0.0
     for count in (3, 6, 6, 6):
         if np.count_nonzero(near) < 2 * count:
@@ -122,6 +127,11 @@ def _ring(shape: tuple[int, int]) -> Mask:
     down, across = (max(1, size // 16) for size in shape)
     ring[down:-down, across:-across] = False
     return ring
+
+
+def _is_blank(ring: Floats, values: Floats) -> bool:
+    """Whether the paper has one shade all over, as on a screen: then there is nothing to fit."""
+    return bool(np.ptp(ring) == 0 and np.count_nonzero(values == ring[0]) > values.size // 2)
 
 
 def _densest(values: Floats) -> float:

@@ -64,6 +64,15 @@ def test_polarity_size_and_place_do_not_matter() -> None:
         assert similarity(ink.fit(moved), EXPECTED) > 0.9, scale
 
 
+@pytest.mark.parametrize(("paper", "stroke"), [(255, 0), (230, 20), (40, 200), (0, 255)])
+def test_blank_paper_is_read_as_paper_with_a_trace_on_it(paper: int, stroke: int) -> None:
+    blank = np.where(SEVEN, stroke, paper).astype(np.uint8)
+    traced = blank.copy()
+    traced[::25][SEVEN[::25] == 0] = abs(paper - 2)  # its shade has to be fitted
+    assert similarity(ink.fit(blank), ink.fit(traced)) > 0.9999
+    assert similarity(ink.fit(blank), EXPECTED) > 0.9999
+
+
 @pytest.mark.parametrize("polarity", ["light", "dark"])
 @pytest.mark.parametrize("distortion", ["gradient", "noise", "specks", "all"])
 def test_distortions_do_not_matter(polarity: str, distortion: str) -> None:
