@@ -23,7 +23,6 @@ _UNEVEN: Final = 50.0
 _SAMPLES: Final = 36
 """Pixels of the longer side that the shade is fitted to: enough, and BLAS starts no threads."""
 
-
 _LEVEL: Final = np.array([1, 0, 0, 0, 0, 0], np.float32)
 """The same shade everywhere, as coefficients of `_terms`."""
 

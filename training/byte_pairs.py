@@ -29,8 +29,8 @@ class BytePairs:
 
     Sennrich, Haddow and Birch, 2016, "Neural Machine Translation of Rare Words with Subword Units"
     (arXiv:1508.07909), §3.2, on bytes as in GPT-2 (Radford et al., 2019, §2.2) and CLIP: no text
-    has an unknown character. Letters are made small and lose their accents first, and
-    words the s of a plural or a verb.
+    has an unknown character. Letters are made small and lose their accents first,
+    and words the s of a plural or a verb.
 
     Word pieces, as BERT has them, would do as well, but their trainer numbers them differently in
     every process, and then no run could be resumed or measured again.

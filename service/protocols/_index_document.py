@@ -85,8 +85,8 @@ OF_AN_INDEX: Final[Responses] = {
 
 
 def index_errors(*statuses: int) -> Responses:
-    """The errors that a route of indexes may answer with, and why."""
-    said = errors(*statuses)
+    """The errors that a route of indexes may answer with, and why; 403 and 503 are of any."""
+    said = errors(403, 503, *statuses)
     for status, reason in _REASONS.items():
         if status in said:
             said[status]["description"] = reason

@@ -44,7 +44,7 @@ router: Final = APIRouter(route_class=OpenAIErrorRoute, tags=["Search"])
     summary="Add items to an index",
     response_model=AddReply,
     response_model_exclude_none=True,
-    responses=OF_AN_INDEX | index_errors(400, 403, 404, 409, 413, 415, 429, 503, 504),
+    responses=OF_AN_INDEX | index_errors(400, 404, 409, 413, 415, 429, 504),
     openapi_extra=takes(AddRequest, ADD_EXAMPLE),
 )
 async def add(request: Request) -> Response:
@@ -68,7 +68,7 @@ async def add(request: Request) -> Response:
     summary="Find items",
     response_model=QueryReply,
     response_model_exclude_none=True,
-    responses=OF_AN_INDEX | index_errors(400, 403, 404, 409, 413, 415, 429, 503, 504),
+    responses=OF_AN_INDEX | index_errors(400, 404, 409, 413, 415, 429, 504),
     openapi_extra=takes(QueryRequest, QUERY_EXAMPLE),
 )
 async def query(request: Request) -> Response:
@@ -108,7 +108,7 @@ async def query(request: Request) -> Response:
     f"{PATH}/delete",
     summary="Delete items",
     response_model=DeletedReply,
-    responses=index_errors(400, 403, 404, 409, 413, 415, 503, 504),
+    responses=index_errors(400, 404, 409, 413, 415, 504),
     openapi_extra=takes(DeleteRequest, {"ids": ["1f431"]}),
 )
 async def delete_items(request: Request) -> Response:
@@ -122,7 +122,7 @@ async def delete_items(request: Request) -> Response:
     f"{PATH}/items/{{id:path}}",
     summary="Get an item",
     response_model=ItemReply,
-    responses=index_errors(400, 403, 404, 503),
+    responses=index_errors(400, 404),
     openapi_extra={"parameters": [index_in_path(), id_in_path()]},
 )
 async def item(request: Request) -> Response:
@@ -143,7 +143,7 @@ async def item(request: Request) -> Response:
     f"{PATH}/items/{{id:path}}",
     summary="Delete an item",
     response_model=DeletedReply,
-    responses=index_errors(400, 403, 404, 409, 503),
+    responses=index_errors(400, 404, 409),
     openapi_extra={"parameters": [index_in_path(), id_in_path()]},
 )
 async def delete_item(request: Request) -> Response:

@@ -26,10 +26,7 @@ router: Final = APIRouter(route_class=OpenAIErrorRoute, tags=["Search"])
 
 
 @router.get(
-    "/v1/indexes",
-    summary="List indexes",
-    response_model=IndexesReply,
-    responses=index_errors(403, 503),
+    "/v1/indexes", summary="List indexes", response_model=IndexesReply, responses=index_errors()
 )
 async def indexes(request: Request) -> Response:
     """Every index: who filled it, how much is in it, and whether it can be asked."""
@@ -41,7 +38,7 @@ async def indexes(request: Request) -> Response:
     PATH,
     summary="Describe an index",
     response_model=IndexReply,
-    responses=index_errors(400, 403, 404, 503),
+    responses=index_errors(400, 404),
     openapi_extra={"parameters": [index_in_path()]},
 )
 async def index(request: Request) -> Response:
@@ -53,7 +50,7 @@ async def index(request: Request) -> Response:
     PATH,
     summary="Delete an index",
     response_model=DeletedReply,
-    responses=index_errors(400, 403, 404, 503),
+    responses=index_errors(400, 404),
     openapi_extra={"parameters": [index_in_path()]},
 )
 async def drop(request: Request) -> Response:
@@ -65,7 +62,7 @@ async def drop(request: Request) -> Response:
     f"{PATH}/embed",
     summary="Embed an index anew",
     response_model=IndexReply,
-    responses=index_errors(400, 403, 404, 409, 413, 415, 429, 503, 504),
+    responses=index_errors(400, 404, 409, 413, 415, 429, 504),
     openapi_extra=takes(RenewRequest, {}),
 )
 async def renew(request: Request) -> Response:

@@ -120,17 +120,18 @@ _BY_SUBGROUP: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 _ON_THE_WAY: Final = ("transport", "travel")
+_AMONG_VEHICLES: Final = (
+    *("station", "bus stop", "motorway", "railway track", "wheel", "fuel pump", "oil drum"),
+    *("construction", "stop sign", "horizontal traffic light", "vertical traffic light"),
+    *("police car light", "anchor", "ring buoy", "seat", "parachute"),
+)
+"""Filed there, and none."""
+_ON_A_ROPE: Final = ("suspension railway", "mountain cableway", "aerial tramway")
+"""Filed among what flies, and hangs."""
 
 _BY_NAME: Final[Mapping[str, tuple[str, ...]]] = {
-    # === Filed among vehicles, and none ===
-    **dict.fromkeys(("station", "bus stop", "motorway", "railway track", "wheel"), _ON_THE_WAY),
-    **dict.fromkeys(("fuel pump", "oil drum", "construction", "stop sign"), _ON_THE_WAY),
-    **dict.fromkeys(("horizontal traffic light", "vertical traffic light"), _ON_THE_WAY),
-    **dict.fromkeys(("police car light", "anchor", "ring buoy", "seat", "parachute"), _ON_THE_WAY),
-    # === Filed among what flies, and hangs ===
-    **dict.fromkeys(
-        ("suspension railway", "mountain cableway", "aerial tramway"), ("vehicle", *_ON_THE_WAY)
-    ),
+    **dict.fromkeys(_AMONG_VEHICLES, _ON_THE_WAY),
+    **dict.fromkeys(_ON_A_ROPE, ("vehicle", *_ON_THE_WAY)),
     "satellite": ("space", "technology"),
 }
 
