@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Collection, Sequence
 from functools import partial
 from typing import Final, NamedTuple, TypeVar, cast
 
 from service import embedding, lending, runtimes, tensor_rows
+from service.alarms import within
 from service.classification import Prediction, Probabilities, top
 from service.decoding import Decoders
 from service.embedding import Encoder, Input, Purpose, Vectors
@@ -293,8 +293,7 @@ class Engine:
     async def _in_time(self, work: Awaitable[T], timeout_s: float | None = None) -> T:
         seconds = min(timeout_s or self.settings.request_timeout_s, self.settings.request_timeout_s)
         try:
-            async with asyncio.timeout(seconds):
-                return await work
+            return await within(seconds, work)
         except TimeoutError:
             message = f"no answer within {seconds:g} s: the service is busy or the model is slow"
             raise DeadlineExceeded(message) from None

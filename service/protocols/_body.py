@@ -9,6 +9,7 @@ import orjson
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive
 
+from service.alarms import within
 from service.errors import DeadlineExceeded, InputTooLarge, InvalidInput, UnsupportedType
 from service.protocols._compression import inflate
 from service.protocols._envelope import header
@@ -78,8 +79,7 @@ async def _read(request: Request, settings: Settings) -> bytes:
     if declared.isdecimal() and int(declared) > max_bytes:
         raise InputTooLarge(f"the body has {declared} bytes; {max_bytes} are taken at most")
     try:
-        async with asyncio.timeout(settings.request_timeout_s):
-            return await _receive(request.receive, max_bytes)
+        return await within(settings.request_timeout_s, _receive(request.receive, max_bytes))
     except TimeoutError:
         seconds = f"{settings.request_timeout_s:g} s"
         raise DeadlineExceeded(f"the body did not arrive within {seconds}") from None

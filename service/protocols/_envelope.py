@@ -23,6 +23,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from service import metrics
+from service.alarms import set_alarm
 from service.errors import ServiceError
 from service.protocols._document import with_headers
 
@@ -151,7 +152,7 @@ async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
     """
     task = asyncio.current_task()
     departure = _Departure(request.receive, task)
-    timer = asyncio.get_running_loop().call_later(_PATIENCE_S, departure.watch)
+    alarm = set_alarm(_PATIENCE_S, departure.watch)
     try:
         return await work
     except asyncio.CancelledError:
@@ -160,7 +161,7 @@ async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
             raise ClientDisconnect from None
         raise
     finally:
-        timer.cancel()
+        alarm.cancel()
         departure.close()
 
 
