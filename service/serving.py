@@ -10,6 +10,7 @@ from socket import socket
 import uvicorn
 
 from service.app import create_app
+from service.connection import Connection
 from service.settings import Settings
 from service.siblings import Siblings
 
@@ -32,6 +33,7 @@ def serve(
         create_app(settings, siblings),
         host=settings.host,
         port=settings.port,
+        http=Connection,
         log_config=None,
         access_log=settings.access_log,
         proxy_headers=settings.access_log,  # nothing else asks who the caller is
