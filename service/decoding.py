@@ -10,17 +10,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from service import cores
 from service.errors import Overloaded, ServiceError
 from service.image_batches import Pixels
 from service.images import Picture
 from service.manifest import ImageInput
+from service.small_png import MOST_PIXELS
 
 T = TypeVar("T")
-
-_SMALL_PIXELS: Final = 64 * 64
 
 
 class Decoders:
@@ -39,7 +38,7 @@ class Decoders:
         Raises:
             Overloaded: too many pictures wait to be decoded.
         """
-        large = sum(picture.pixels > _SMALL_PIXELS for picture in pictures)
+        large = sum(picture.pixels > MOST_PIXELS for picture in pictures)
         if not large:
             return [_decode(picture, image) for picture in pictures]
         if self._waiting + large > self._max_waiting:

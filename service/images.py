@@ -32,7 +32,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from service import fits, headers
+from service import fits, headers, small_png
 from service.errors import InputTooLarge, InvalidImage, ServiceError
 from service.manifest import ImageInput
 
@@ -71,14 +71,14 @@ FORMATS: Final[dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]]] = {
 
 
 class Picture:
-    """An image file whose header has been read and whose pixels have not."""
+    """An image file whose header has been read; its pixels are decoded when they are asked for."""
 
     __slots__ = ("_data", "_format", "_image", "height", "width")
 
-    def __init__(self, data: bytes, kind: str, image: ImageFile.ImageFile) -> None:
+    def __init__(self, data: bytes, kind: str, image: Image.Image) -> None:
         self._data = data
         self._format = kind
-        self._image: ImageFile.ImageFile | None = image
+        self._image: Image.Image | None = image
         self.width, self.height = image.size  # pixels, as stored
 
     @classmethod
@@ -95,9 +95,11 @@ class Picture:
             if kind == "ICO":
                 kind, data = headers.largest_icon(data)
             headers.judge_unopened(kind, data, max_pixels)
-            image = FORMATS[kind](io.BytesIO(data))
+            small = small_png.decode(data) if kind == "PNG" else None
+            image = FORMATS[kind](io.BytesIO(data)) if small is None else small
             headers.judge(kind, image.size, max_pixels)
-            headers.judge_effort(kind, image, data, max_pixels)
+            if isinstance(image, ImageFile.ImageFile):
+                headers.judge_effort(kind, image, data, max_pixels)
         except ServiceError:
             raise
         except Image.DecompressionBombError as error:
@@ -132,9 +134,7 @@ class Picture:
             ) from error
         return np.ascontiguousarray(fitted)
 
-    def _upright(
-        self, image: ImageFile.ImageFile, spec: ImageInput
-    ) -> tuple[Image.Image, fits.Box]:
+    def _upright(self, image: Image.Image, spec: ImageInput) -> tuple[Image.Image, fits.Box]:
         """The picture as it is looked at, and the box of it that counts.
 
         Mode L where the model takes one channel, else RGB.
@@ -172,7 +172,7 @@ def _reason(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _orientation(image: ImageFile.ImageFile) -> int:
+def _orientation(image: Image.Image) -> int:
     """The EXIF orientation, 1–8; broken metadata must not lose the pixels, so it counts as 1."""
     if _ORIENTATION_SOURCES.isdisjoint(image.info):
         return 1
@@ -184,7 +184,7 @@ def _orientation(image: ImageFile.ImageFile) -> int:
 
 
 def _draft(
-    image: ImageFile.ImageFile, mode: str, orientation: int, spec: ImageInput
+    image: Image.Image, mode: str, orientation: int, spec: ImageInput
 ) -> tuple[float, float]:
     """Let libjpeg decode at 1/2, 1/4 or 1/8 where the fit needs no more, and luma alone for L.
 
@@ -202,7 +202,7 @@ def _draft(
     return right, bottom
 
 
-def _to_mode(image: ImageFile.ImageFile, mode: str) -> Image.Image:
+def _to_mode(image: Image.Image, mode: str) -> Image.Image:
     """Any mode of Pillow's → L or RGB of 8 bits, transparency on white."""
     if image.mode == mode and "transparency" not in image.info:
         return image
@@ -218,7 +218,7 @@ def _to_mode(image: ImageFile.ImageFile, mode: str) -> Image.Image:
     return white.convert(mode)
 
 
-def _to_8_bits(image: ImageFile.ImageFile) -> Image.Image:
+def _to_8_bits(image: Image.Image) -> Image.Image:
     """16-bit, 32-bit and floating-point greyscale → mode L.
 
     16-bit values keep their top byte. 32-bit and floating-point ones have no agreed white: up to

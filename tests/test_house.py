@@ -36,11 +36,11 @@ IMPORT_HOMES = {
     "fastapi": ("service/app.py", "service/protocols/", "benchmarks/"),
     "starlette": ("service/app.py", "service/protocols/", "benchmarks/"),
     "PIL": (
-        *("service/images.py", "service/fits.py", "service/headers.py"),
+        *("service/images.py", "service/fits.py", "service/headers.py", "service/small_png.py"),
         *("training/", "tests/", "benchmarks/"),
     ),
     "tokenizers": ("service/texts.py", "training/", "tests/"),
-    "uvicorn": ("service/serving.py", "benchmarks/"),
+    "uvicorn": ("service/serving.py", "service/connection.py", "tests/", "benchmarks/"),
     "fsspec": ("service/remote.py", "tests/"),
     "qdrant_edge": ("service/indexes/shards.py",),
     "psycopg": (
