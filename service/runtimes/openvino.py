@@ -96,9 +96,12 @@ def _is_of_texts(signature: Signature) -> bool:
 
 def _compiled(model: Any, placement: Placement, threads: int, lanes: int) -> openvino.CompiledModel:
     # The precision is always said: left open, a CPU with AMX computes in bfloat16 silently.
-    config: dict[str, str | int] = {
+    config: dict[str, str | int | bool] = {
         "INFERENCE_PRECISION_HINT": _HINTS[placement.precision],
         "NUM_STREAMS": str(lanes),
+        # OpenVINO would hold each run to the first cores, where it meets those of other models and
+        # of other processes: two workers on two cores then did as much as one.
+        "ENABLE_CPU_PINNING": False,
     }
     if threads:
         config["INFERENCE_NUM_THREADS"] = threads

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
+import threading
 import weakref
 from pathlib import Path
 
@@ -166,6 +168,27 @@ def test_small_models_get_one_thread_and_larger_ones_all_cores(
     openvino.load(export, Manifest.read(export).signatures, CPU)
     assert asked[0] == 1
     assert asked[-1] == threads or threads == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="only Linux says")
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="there is one core")
+def test_a_run_may_be_on_any_core(classify: Function) -> None:
+    # held to the first, runs of several models or processes would share it, whoever else idles
+    stop, batch = threading.Event(), {"images": images(256)}
+
+    def run() -> None:
+        while not stop.is_set():
+            classify(batch)
+
+    runner = threading.Thread(target=run)
+    runner.start()
+    try:
+        ids = runner.native_id or 0
+        seen = {frozenset(os.sched_getaffinity(ids)) for _ in range(20_000)}
+    finally:
+        stop.set()
+        runner.join()
+    assert seen == {frozenset(os.sched_getaffinity(0))}
 
 
 def test_the_last_reference_frees_the_model(models_dir: Path) -> None:
