@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import math
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
-from weakref import WeakKeyDictionary
 
 T = TypeVar("T")
 
@@ -60,17 +60,23 @@ class _Clock:
             alarm.ring()
 
 
-_CLOCKS: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, _Clock]] = WeakKeyDictionary()
+class _Current(threading.local):
+    """The clock of the event loop that this thread runs, or ran last."""
+
+    loop: asyncio.AbstractEventLoop | None = None
+    clock = _Clock()
+
+
+_CURRENT: Final = _Current()
 
 
 def set_alarm(seconds: float, ring: Callable[[], object]) -> Alarm:
     """Have the running event loop call `ring` in so many seconds, unless it is taken back."""
     loop = asyncio.get_running_loop()
-    clock = _CLOCKS.get(loop)
-    if clock is None:
-        clock = _CLOCKS[loop] = _Clock()
-    alarm = Alarm(clock, loop.time() + seconds, ring)
-    clock.set(loop, alarm)
+    if loop is not _CURRENT.loop:
+        _CURRENT.loop, _CURRENT.clock = loop, _Clock()
+    alarm = Alarm(_CURRENT.clock, loop.time() + seconds, ring)
+    _CURRENT.clock.set(loop, alarm)
     return alarm
 
 

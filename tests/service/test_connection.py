@@ -47,22 +47,25 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
     length = int(scope["path"][1:])
     headers = [(b"content-length", b"%d" % length)]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-    for start in range(0, length, 10_000):
-        body = b"x" * min(10_000, length - start)
-        await send({"type": "http.response.body", "body": body, "more_body": True})
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
+    while length > 0:
+        body = b"x" * min(10_000, length)
+        length -= len(body)
+        await send({"type": "http.response.body", "body": body, "more_body": length > 0})
 
 
-def answered(*requests: bytes, lost: bool = False) -> Wire:
-    """What goes out on a connection on which these come in."""
+def answered(*requests: bytes, others: int = 1, lost: bool = False) -> Wire:
+    """What goes out on a connection on which these come in, beside so many of others; `lost` after
+    the first turn of the event loop.
+    """
     import uvicorn
     from uvicorn.server import ServerState
 
     async def run() -> Wire:
         config = uvicorn.Config(app, http=Connection, lifespan="off", log_config=None)
         config.load()
-        wire = Wire()
-        connection = Connection(config, ServerState(), app_state={})
+        wire, state = Wire(), ServerState()
+        state.tasks |= {asyncio.create_task(asyncio.sleep(5)) for _ in range(others)}
+        connection = Connection(config, state, app_state={})
         connection.connection_made(cast(asyncio.Transport, wire))
         for request in requests:
             connection.data_received(request)
@@ -71,7 +74,7 @@ def answered(*requests: bytes, lost: bool = False) -> Wire:
         for _ in range(50):
             await asyncio.sleep(0)
         connection.connection_lost(None)
-        return wire
+        return wire  # whose loop ends here, and cancels the others
 
     return asyncio.run(run())
 
@@ -80,8 +83,9 @@ def get(length: int, more: bytes = b"") -> bytes:
     return b"GET /%d HTTP/1.1\r\nhost: x\r\n%b\r\n" % (length, more)
 
 
-def test_head_and_body_leave_together() -> None:
-    [piece] = answered(get(100)).pieces
+@pytest.mark.parametrize("others", [0, 1])
+def test_head_and_body_leave_together(others: int) -> None:
+    [piece] = answered(get(100), others=others).pieces
     assert piece.startswith(b"HTTP/1.1 200 OK\r\n")
     assert piece.endswith(b"\r\n\r\n" + b"x" * 100)
 
@@ -104,6 +108,7 @@ def test_nothing_is_sent_to_who_has_left() -> None:
 
 
 def test_answers_keep_the_order_of_the_requests() -> None:
+    assert len(answered(get(1) + get(2) + get(3)).pieces) == 3
     sent = b"".join(answered(get(1) + get(2) + get(3)).pieces)
     assert [part.split(b"\r\n\r\n")[1] for part in sent.split(b"HTTP/1.1 ")[1:]] == [
         b"x",
