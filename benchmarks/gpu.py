@@ -22,12 +22,13 @@ from typing import Final
 
 import numpy as np
 
-from benchmarks.load import Load, post, serving
+from benchmarks.closed_loop import Load, post
+from benchmarks.peers import Request
+from benchmarks.running import lutrin
 
 _ROWS: Final = 8
 _PICTURE: Final = (224, 224, 3)
 _XLA: Final = {"off": "", "on": "--tf_xla_auto_jit=2"}
-_BINARY: Final = "application/octet-stream"
 _PRECISIONS: Final = ("float32", "mixed_bfloat16")
 
 
@@ -44,27 +45,20 @@ def main() -> None:
     if given.device == "gpu" and shutil.which("nvidia-smi") is None:
         raise SystemExit("there is no nvidia-smi here, so no NVIDIA GPU: try --device cpu")
     with ExitStack() as stack, TemporaryDirectory() as name:
-        folder = Path(name)
-        body = folder / "rows"
-        head, rows = _rows()
-        body.write_bytes(head + rows)
-        asked = {"Inference-Header-Content-Length": str(len(head))}
-        urls = {}
+        folder, asked, urls = Path(name), _request(), {}
         for precision in _PRECISIONS:
             models = write_resnet(folder / precision, precision)
             for xla, flags in _XLA.items():
                 environment = _environment(models, given.device, flags)
-                running = stack.enter_context(serving(["-m", "service"], **environment))
-                urls[precision, xla] = f"{running.url}/v2/models/resnet/infer"
+                urls[precision, xla] = stack.enter_context(lutrin(**environment)).url
         if given.device == "gpu":
             print(_placement())
         loads: dict[tuple[str, str], list[Load]] = {key: [] for key in urls}
         for url in urls.values():  # XLA compiles at the first shapes that it meets
-            post(url, body, _BINARY, given.connections, given.seconds, headers=asked)
+            post(url, asked, None, given.connections, given.seconds)
         for _ in range(given.rounds):
             for key, url in urls.items():
-                load = post(url, body, _BINARY, given.connections, given.seconds, headers=asked)
-                loads[key].append(load)
+                loads[key].append(post(url, asked, None, given.connections, given.seconds))
     print(_table(loads))
 
 
@@ -96,15 +90,14 @@ def _environment(models: Path, device: str, flags: str) -> dict[str, str]:
         "RUNTIME": "tensorflow",
         "DEVICE": device,
         "ISOLATION": "never",
-        "LOG_LEVEL": "warning",
         "TF_XLA_FLAGS": flags,
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
         "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
     }
 
 
-def _rows() -> tuple[bytes, bytes]:
-    """The head and the body of a request in binary, of the Open Inference Protocol."""
+def _request() -> Request:
+    """A batch of pictures in binary, by the Open Inference Protocol."""
     rows = np.random.default_rng(0).integers(0, 256, (_ROWS, *_PICTURE), np.uint8)
     tensor = {
         "name": "images",
@@ -112,7 +105,9 @@ def _rows() -> tuple[bytes, bytes]:
         "shape": rows.shape,
         "parameters": {"binary_data_size": rows.nbytes},
     }
-    return json.dumps({"inputs": [tensor]}).encode(), rows.tobytes()
+    head = json.dumps({"inputs": [tensor]}).encode()
+    length = {"Inference-Header-Content-Length": str(len(head))}
+    return Request("/v2/models/resnet/infer", [head + rows.tobytes()], headers=length)
 
 
 def _placement() -> str:

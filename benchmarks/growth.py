@@ -28,7 +28,9 @@ import matplotlib as mpl
 import numpy as np
 from PIL import Image
 
-from benchmarks.load import post, serving
+from benchmarks.closed_loop import post
+from benchmarks.peers import Request
+from benchmarks.running import lutrin
 from benchmarks.workloads import digit
 
 mpl.use("Agg")
@@ -100,9 +102,10 @@ def of_pictures(settings: Settings) -> Series:
     """Pictures of one request, 28×28."""
     sizes = (1, 2, 4, 8, 16, 32, 64)
     file = base64.b64encode(digit()).decode()
-    bodies = {size: _json(settings, f"{size}.json", {"images": [file] * size}) for size in sizes}
+    path = f"/v1/classify?model={_MODEL}"
+    asked = {size: _json(path, {"images": [file] * size}) for size in sizes}
     with _serving(settings, _MODEL) as url:
-        rates = _rates(settings, url + f"/v1/classify?model={_MODEL}", bodies, "application/json")
+        rates = _rates(settings, url, asked)
     units = {size: rate * size for size, rate in rates.items()}
     return Series("pictures a request", sizes, "pictures/s", list(units.values()))
 
@@ -110,12 +113,10 @@ def of_pictures(settings: Settings) -> Series:
 def of_pixels(settings: Settings) -> Series:
     """The side of a square JPEG."""
     sizes = (32, 64, 128, 256, 512, 1024, 2048, 4096)
-    bodies = {size: settings.folder / f"{size}.jpg" for size in sizes}
-    for size, path in bodies.items():
-        path.write_bytes(_photo(size))
+    path = f"/v1/classify?model={_PHOTO_MODEL}"
+    asked = {size: Request(path, [_photo(size)], "image/jpeg") for size in sizes}
     with _serving(settings, _PHOTO_MODEL) as url:
-        address = url + f"/v1/classify?model={_PHOTO_MODEL}"
-        rates = _rates(settings, address, bodies, "image/jpeg")
+        rates = _rates(settings, url, asked)
     units = {size: rate * size**2 / 1e6 for size, rate in rates.items()}
     return Series("side of a JPEG, pixels", sizes, "megapixels/s", list(units.values()))
 
@@ -123,12 +124,12 @@ def of_pixels(settings: Settings) -> Series:
 def of_tokens(settings: Settings, model: str) -> Series:
     """Words of one text."""
     sizes = (2, 4, 8, 16, 32, 64, 128, 250)
-    bodies = {
-        size: _json(settings, f"{size}t.json", {"model": model, "input": " ".join(["word"] * size)})
+    asked = {
+        size: _json("/v1/embeddings", {"model": model, "input": " ".join(["word"] * size)})
         for size in sizes
     }
     with _serving(settings, model) as url:
-        rates = _rates(settings, url + "/v1/embeddings", bodies, "application/json")
+        rates = _rates(settings, url, asked)
     units = {size: rate * (size + 2) for size, rate in rates.items()}
     return Series("words of a text", sizes, "tokens/s", list(units.values()))
 
@@ -136,8 +137,6 @@ def of_tokens(settings: Settings, model: str) -> Series:
 def of_models(settings: Settings) -> Series:
     """Models that are asked at once."""
     sizes = (1, 2, 4, 8, 16)
-    body = settings.folder / "digit.png"
-    body.write_bytes(digit())
     copies = settings.folder / "copies"
     for index in range(max(sizes)):
         shutil.copytree(settings.models / _MODEL, copies / f"m{index}")
@@ -146,17 +145,13 @@ def of_models(settings: Settings) -> Series:
         with ThreadPoolExecutor(count) as pool:
             loads = pool.map(
                 lambda index: post(
-                    f"{url}/v1/classify?model=m{index}",
-                    body,
-                    "image/png",
-                    _CONNECTIONS // count,
-                    settings.seconds,
+                    url, _digit(f"m{index}"), None, _CONNECTIONS // count, settings.seconds
                 ),
                 range(count),
             )
             return sum(load.requests_per_s for load in loads)
 
-    with serving(["-m", "service"], MODELS_DIR=str(copies), LOG_LEVEL="warning") as running:
+    with lutrin(MODELS_DIR=str(copies)) as running:
         rounds = [[ask(running.url, size) for size in sizes] for _ in range(settings.rounds)]
     rates = [median(each) for each in zip(*rounds, strict=True)]
     return Series("models asked at once", sizes, "requests/s", rates)
@@ -166,15 +161,12 @@ def of_workers(settings: Settings) -> Series:
     """Worker processes, up to one a core."""
     cores = os.cpu_count() or 1
     sizes = [size for size in (1, 2, 4, 8, 16, 32) if size <= max(2, cores)]
-    body = {1: settings.folder / "one.png"}
-    body[1].write_bytes(digit())
     rounds: list[list[float]] = []
     for _ in range(settings.rounds):
         rounds.append([])
         for size in sizes:
             with _serving(settings, _MODEL, WORKERS=str(size)) as url:
-                address = url + f"/v1/classify?model={_MODEL}"
-                rounds[-1] += _rates(settings, address, body, "image/png", rounds=1).values()
+                rounds[-1] += _rates(settings, url, {1: _digit(_MODEL)}, rounds=1).values()
     rates = [median(each) for each in zip(*rounds, strict=True)]
     return Series("workers", sizes, "requests/s", rates)
 
@@ -204,33 +196,30 @@ def _short(rate: float) -> str:
 def _serving(settings: Settings, model: str, **environment: str) -> Iterator[str]:
     with TemporaryDirectory(dir=settings.folder) as folder:
         Path(folder, model).symlink_to((settings.models / model).resolve())
-        environment |= {"MODELS_DIR": folder, "LOG_LEVEL": "warning"}
-        with serving(["-m", "service"], **environment) as running:
+        with lutrin(**environment, MODELS_DIR=folder) as running:
             yield running.url
 
 
 def _rates(
-    settings: Settings,
-    url: str,
-    bodies: dict[int, Path],
-    content_type: str,
-    rounds: int | None = None,
+    settings: Settings, url: str, asked: dict[int, Request], rounds: int | None = None
 ) -> dict[int, float]:
     """Requests a second by size, medians of rounds in which every size has its turn."""
-    seen: dict[int, list[float]] = {size: [] for size in bodies}
+    seen: dict[int, list[float]] = {size: [] for size in asked}
     for _ in range(rounds or settings.rounds):
-        for size, body in bodies.items():
-            load = post(url, body, content_type, _CONNECTIONS, settings.seconds)
+        for size, request in asked.items():
+            load = post(url, request, None, _CONNECTIONS, settings.seconds)
             if load.errors:
                 raise SystemExit(f"{load.errors} answers of {url} failed at size {size}")
             seen[size].append(load.requests_per_s)
     return {size: median(rates) for size, rates in seen.items()}
 
 
-def _json(settings: Settings, name: str, content: object) -> Path:
-    path = settings.folder / name
-    path.write_text(json.dumps(content), encoding="utf-8")
-    return path
+def _json(path: str, content: object) -> Request:
+    return Request(path, [json.dumps(content).encode()], "application/json")
+
+
+def _digit(model: str) -> Request:
+    return Request(f"/v1/classify?model={model}", [digit()], "image/png")
 
 
 def _photo(side: int) -> bytes:

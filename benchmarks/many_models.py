@@ -23,7 +23,7 @@ import httpx
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.load import Running, serving
+from benchmarks.running import Running, lutrin
 
 _ROOT: Final = Path(__file__).parent.parent
 _PICTURE: Final = _ROOT / "docs" / "seven.png"
@@ -50,7 +50,7 @@ def main() -> None:
             copy = Path(folder) / f"lenet-{number:03}" / "1"
             shutil.copytree(_ROOT / "models" / "mnist-lenet5" / "1", copy)
         settings = {"MODELS_DIR": folder, "MEMORY_BUDGET_MB": str(given.budget_mb)}
-        with serving(["-m", "service"], **settings, LOG_LEVEL="warning") as server:
+        with lutrin(**settings) as server:
             seen, highest_mb = _load(server, given.models, given.connections, given.seconds)
             loads = _loads(server)
     _report(seen, highest_mb, loads, given.budget_mb)

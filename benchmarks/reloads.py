@@ -24,7 +24,7 @@ from typing import Any, Final
 import httpx
 
 from benchmarks import callers
-from benchmarks.load import Running, serving
+from benchmarks.running import Running, lutrin
 from benchmarks.workloads import digit
 
 _ROOT: Final = Path(__file__).parent.parent
@@ -80,8 +80,7 @@ def run(cycles: int, **settings: str) -> Run:
         for version in range(1, _AHEAD + 1):
             _write_aside(models_dir, version)
         _appear(models_dir, 1)
-        variables = {"LOG_LEVEL": "warning", **settings, "MODELS_DIR": folder}
-        with serving(["-m", "service"], **variables) as server:
+        with lutrin(**settings, MODELS_DIR=folder) as server:
             return asyncio.run(_under_load(server, models_dir, cycles))
 
 

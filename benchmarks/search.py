@@ -25,7 +25,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from benchmarks.load import Running, serving
+from benchmarks.running import Running, lutrin
 
 Rows = NDArray[np.float32]
 
@@ -65,7 +65,7 @@ def main() -> None:
         with TemporaryDirectory() as folder:
             settings = {"MODELS_DIR": str(_MODELS), "LOADING": "lazy", "LOG_LEVEL": "error"}
             settings["INDEXES"] = given.indexes or folder
-            with serving(["-m", "service"], **settings) as server:
+            with lutrin(**settings) as server:
                 measure(kind, server, rows[given.queries :], rows[: given.queries])
                 sizes.append((kind, server.resident_mb, _megabytes(Path(folder))))
     print()

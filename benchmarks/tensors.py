@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from benchmarks.load import serving
+from benchmarks.running import lutrin
 from service import golden, store
 from service.protocols._json_tensors import flat
 from service.protocols._json_text import parse
@@ -83,7 +83,7 @@ def ask_in_turns(export: Path, calls: int) -> tuple[float, float]:
     images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     classify = loaded.programs[0][loaded.manifest.signature_for("classify") or ""]
     models = str(found.path.parent.parent)
-    with serving(["-m", "service"], MODELS_DIR=models, LOG_LEVEL="warning") as server:
+    with lutrin(MODELS_DIR=models) as server:
         there = _caller(server.url, found.name, images)
         seconds = [
             (_seconds(there), _seconds(lambda: classify({"images": images})))

@@ -8,14 +8,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 
 from benchmarks import closed_loop, open_loop
 from benchmarks.peers import Request, Task, peers
 from benchmarks.peers._noop import LIMITS, REPLY
-from benchmarks.running import Running, serving
-from benchmarks.workloads import Workload, lenet5
+from benchmarks.running import Running, lutrin, serving
+from benchmarks.workloads import Workload, digit, lenet5
+from tests.server import Server
 
 MODELS = Path(__file__).parents[1] / "models"
 TASK = Task(MODELS / "mnist-lenet5" / "1", "classify", [b"one", b"two"], "image/png", (28, 28, 1))
@@ -83,7 +85,7 @@ def test_an_answer_is_right_where_it_says_what_the_model_says(workload: Workload
 
 
 def test_every_peer_can_be_started_and_asked() -> None:
-    one = replace(TASK, inputs=[b"one"])
+    one = replace(TASK, inputs=[digit()])
     found = peers()
     assert {"lutrin", "plain_fastapi", "litserve", "triton", "infinity"} <= set(found)
     for name, peer in found.items():
@@ -93,3 +95,52 @@ def test_every_peer_can_be_started_and_asked() -> None:
             asked = peer.request(one)
             assert asked.path.startswith("/"), name
             assert asked.bodies, name
+
+
+@pytest.mark.parametrize("name", ["tensorflow_serving", "openvino_model_server"])
+def test_pixels_are_asked_for_in_the_words_of_their_protocol(
+    workload: Workload, tmp_path: Path, name: str
+) -> None:
+    # which Lutrin speaks too, so that it can say whether they are right
+    shutil.copytree(workload.task.export, tmp_path / "classifier" / "1")
+    peer = peers()[name]
+    asked = peer.request(workload.task)
+    assert peer.answer is not None
+    with Server(MODELS_DIR=tmp_path) as server:
+        reply = server.client.post(
+            asked.path,
+            content=asked.bodies[0],
+            headers={"content-type": asked.content_type, **asked.headers},
+        )
+        assert reply.status_code == 200, reply.text
+        assert workload.is_right(peer.answer(reply.content))
+        assert server.client.get(peer.ready).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["tensorflow_serving", "openvino_model_server"])
+def test_a_server_that_is_not_here_says_so(
+    workload: Workload, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    peer = peers()[name]
+    with (
+        pytest.raises(RuntimeError, match=r"neither .* nor docker is installed here"),
+        serving(peer, sys.executable, workload.task, peer.request(workload.task), {}),
+    ):
+        pass
+
+
+def test_a_server_of_ours_is_run_until_the_block_ends() -> None:
+    with lutrin(MODELS_DIR=str(MODELS), LOADING="lazy") as running:
+        assert httpx.get(f"{running.url}/health/ready").status_code == 200
+        assert running.resident_mb > 30
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(running.url)
+
+
+def test_a_server_of_ours_that_cannot_start_says_why(tmp_path: Path) -> None:
+    with (
+        pytest.raises(RuntimeError, match="nowhere"),
+        lutrin(MODELS_DIR=str(tmp_path / "nowhere")),
+    ):
+        pass

@@ -78,6 +78,8 @@ class Peer:
     port_variable: str = "PORT"
     """The environment variable that says its port, which is in PORT too."""
     environment: Mapping[str, str] = field(default_factory=dict)
+    may_be_contained: bool = False
+    """Whether it runs in Docker where its program is not installed: see `_binaries`."""
     takes: Callable[[Task], bool] = lambda task: not task.is_text
     """Whether it is made for a task."""
 

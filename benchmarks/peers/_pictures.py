@@ -27,6 +27,19 @@ def probabilities(body: bytes) -> Answer:
     return dense(json.loads(body)["probabilities"])
 
 
+def decoded(file: bytes, shape: tuple[int, ...]) -> Any:
+    """A picture file's pixels, uint8 of `shape`: height, width, channels."""
+    import numpy as np  # noqa: PLC0415 — some environments have neither
+    from PIL import Image  # noqa: PLC0415
+
+    height, width, channels = shape
+    opened = Image.open(io.BytesIO(file))
+    picture = opened.convert("L" if channels == 1 else "RGB")
+    if picture.size != (width, height):
+        picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(picture, np.uint8).reshape(shape)
+
+
 class Classifier:
     """A SavedModel's signature."""
 
@@ -39,15 +52,7 @@ class Classifier:
 
     def decode(self, file: bytes) -> Any:
         """The uint8 (H, W, C) pixels of a picture file."""
-        import numpy as np  # noqa: PLC0415 — only servers need them
-        from PIL import Image  # noqa: PLC0415
-
-        height, width, channels = self._shape
-        opened = Image.open(io.BytesIO(file))
-        picture = opened.convert("L" if channels == 1 else "RGB")
-        if picture.size != (width, height):
-            picture = picture.resize((width, height), Image.Resampling.BILINEAR)
-        return np.asarray(picture, np.uint8).reshape(self._shape)
+        return decoded(file, self._shape)
 
     def __call__(self, pixels: list[Any]) -> Any:
         """The probabilities, float32 (B, K), of pictures."""
