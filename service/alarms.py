@@ -33,29 +33,32 @@ class Alarm:
 class _Clock:
     """The alarms of one event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
         self.alarms: set[Alarm] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._rings_at = math.inf
 
-    def set(self, loop: asyncio.AbstractEventLoop, alarm: Alarm) -> None:
+    def set(self, seconds: float, ring: Callable[[], object]) -> Alarm:
+        alarm = Alarm(self, self.loop.time() + seconds, ring)
         self.alarms.add(alarm)
         if alarm.at < self._rings_at:
-            self._wind(loop, alarm.at)
+            self._wind(alarm.at)
+        return alarm
 
-    def _wind(self, loop: asyncio.AbstractEventLoop, at: float) -> None:
+    def _wind(self, at: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = loop.call_at(at, self._ring, loop)
+        self._timer = self.loop.call_at(at, self._ring)
         self._rings_at = at
 
-    def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _ring(self) -> None:
         # A loop's timers go off up to a millisecond early.
         due = [alarm for alarm in self.alarms if alarm.at <= self._rings_at]
         self.alarms.difference_update(due)
         self._timer, self._rings_at = None, math.inf
         if self.alarms:
-            self._wind(loop, min(alarm.at for alarm in self.alarms))
+            self._wind(min(alarm.at for alarm in self.alarms))
         for alarm in due:
             alarm.ring()
 
@@ -63,8 +66,7 @@ class _Clock:
 class _Current(threading.local):
     """The clock of the event loop that this thread runs, or ran last."""
 
-    loop: asyncio.AbstractEventLoop | None = None
-    clock = _Clock()
+    clock: _Clock | None = None
 
 
 _CURRENT: Final = _Current()
@@ -72,12 +74,10 @@ _CURRENT: Final = _Current()
 
 def set_alarm(seconds: float, ring: Callable[[], object]) -> Alarm:
     """Have the running event loop call `ring` in so many seconds, unless it is taken back."""
-    loop = asyncio.get_running_loop()
-    if loop is not _CURRENT.loop:
-        _CURRENT.loop, _CURRENT.clock = loop, _Clock()
-    alarm = Alarm(_CURRENT.clock, loop.time() + seconds, ring)
-    _CURRENT.clock.set(loop, alarm)
-    return alarm
+    loop, clock = asyncio.get_running_loop(), _CURRENT.clock
+    if clock is None or clock.loop is not loop:
+        clock = _CURRENT.clock = _Clock(loop)
+    return clock.set(seconds, ring)
 
 
 async def within(seconds: float, work: Awaitable[T]) -> T:

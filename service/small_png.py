@@ -15,6 +15,9 @@ from PIL import Image
 MOST_PIXELS: Final = 64 * 64
 """A picture of no more costs less than handing it to another thread."""
 
+_MOST_BYTES: Final = 8 * MOST_PIXELS
+"""Twice what the pixels are, uncompressed: more is no plain file, and would be summed in vain."""
+
 _START: Final = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR"
 _MODES: Final = {(8, 0): "L", (8, 2): "RGB", (8, 6): "RGBA"}
 """By bits and colour type."""
@@ -26,12 +29,14 @@ def decode(data: bytes) -> Image.Image | None:
     That is for Pillow's reader: palettes, transparent colours, 16 bits, metadata, whatever is
     broken, and larger pictures.
     """
+    if len(data) > _MOST_BYTES or not data.startswith(_START):
+        return None
     try:
         width, height, *kind, coding, filters, interlaced = struct.unpack_from(">IIBBBBB", data, 16)
-        mode = _MODES.get(tuple(kind))
-        if mode is None or coding or filters or interlaced or width * height > MOST_PIXELS:
+        mode, is_small = _MODES.get(tuple(kind)), 0 < width * height <= MOST_PIXELS
+        if mode is None or not is_small or coding or filters or interlaced:
             return None
-        pixels = _pixels(data) if data.startswith(_START) else None
+        pixels = _pixels(data)
         if pixels is None:
             return None
         return Image.frombytes(mode, (width, height), pixels, "zip", mode, 0)

@@ -82,6 +82,8 @@ def test_a_file_in_several_parts_is_read_too() -> None:
         by_hand(bytes(20), interlaced=1),
         by_hand(bytes(19)),
         by_hand(b"\x07" + bytes(19)),
+        by_hand(b"", side=0),
+        by_hand(bytes(20))[:-12] + chunk(b"IDAT", bytes(70_000)) + chunk(b"IEND", b""),
         png(noise("L"))[:-1],
         png(noise("L")).replace(b"IEND", b"IENE"),
         b"\x89PNG\r\n\x1a\n",
@@ -90,6 +92,7 @@ def test_a_file_in_several_parts_is_read_too() -> None:
     ids=[
         *("large", "palette", "1 bit", "16 bits", "grey with alpha", "transparent colour"),
         *("resolution", "orientation", "interlaced", "a byte short", "no such filter"),
+        *("no pixels", "long beyond its pixels"),
         *("cut", "wrong checksum", "signature alone", "nothing"),
     ],
 )
@@ -101,6 +104,11 @@ def test_info_beside_the_pixels_is_left_to_pillow() -> None:
     info = PngInfo()
     info.add_text("Comment", "a digit")
     assert decode(png(noise("L"), pnginfo=info)) is None
+
+
+def test_one_without_pixels_is_no_picture() -> None:
+    with pytest.raises(InvalidImage, match="header is broken"):
+        Picture.open(by_hand(b"", side=0), max_pixels=1000)
 
 
 @pytest.mark.parametrize("pixels", [bytes(19), b"\x07" + bytes(19)], ids=["short", "filter"])
