@@ -10,7 +10,6 @@ are asked in turns. `--device cpu` runs the same without a GPU, to try the comma
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import subprocess
@@ -23,7 +22,7 @@ from typing import Final
 import numpy as np
 
 from benchmarks.closed_loop import Load, post
-from benchmarks.peers import Request
+from benchmarks.peers import Request, _open_inference
 from benchmarks.running import lutrin
 
 _ROWS: Final = 8
@@ -99,15 +98,7 @@ def _environment(models: Path, device: str, flags: str) -> dict[str, str]:
 def _request() -> Request:
     """A batch of pictures in binary, by the Open Inference Protocol."""
     rows = np.random.default_rng(0).integers(0, 256, (_ROWS, *_PICTURE), np.uint8)
-    tensor = {
-        "name": "images",
-        "datatype": "UINT8",
-        "shape": rows.shape,
-        "parameters": {"binary_data_size": rows.nbytes},
-    }
-    head = json.dumps({"inputs": [tensor]}).encode()
-    length = {"Inference-Header-Content-Length": str(len(head))}
-    return Request("/v2/models/resnet/infer", [head + rows.tobytes()], headers=length)
+    return _open_inference.binary("resnet", "UINT8", rows.shape, rows.tobytes())
 
 
 def _placement() -> str:

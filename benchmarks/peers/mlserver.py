@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, Final
 
-from benchmarks.peers import Answer, Peer, Request, Task, _pictures, dense
+from benchmarks.peers import Peer, Request, Task, _open_inference, _pictures
 
 _BATCH: Final = 32
 
@@ -28,16 +28,11 @@ def request(task: Task) -> Request:
     return Request("/v2/models/classifier/infer", encoded, "application/json")
 
 
-def answer(body: bytes) -> Answer:
-    """All probabilities."""
-    return dense(json.loads(body)["outputs"][0]["data"])
-
-
 PEER = Peer(
     title="MLServer",
     command=lambda task: _pictures.command("benchmarks.peers.mlserver", task),
     request=request,
-    answer=answer,
+    answer=_open_inference.answer,
     ready="/v2/health/ready",
     requirements=("mlserver==1.7.1", "uvloop==0.21.0", "tensorflow==2.21.0", "pillow"),
 )

@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
 
-from benchmarks.peers import Answer, Peer, Request, Task, _binaries, _pictures, dense
+from benchmarks.peers import Peer, Request, Task, _binaries, _open_inference, _pictures
 
 
 def request(task: Task) -> Request:
     """A tensor of pixels, by the Open Inference Protocol in binary."""
-    [file] = task.inputs  # the length of the JSON goes into a header
+    [file] = task.inputs
     pixels = _pictures.decoded(file, task.shape).tobytes()
-    tensor: dict[str, Any] = {"name": "images", "datatype": "UINT8", "shape": [1, *task.shape]}
-    tensor |= {"parameters": {"binary_data_size": len(pixels)}}
-    head = json.dumps({"inputs": [tensor]}).encode()
-    return Request(
-        "/v2/models/classifier/infer",
-        [head + pixels],
-        headers={"Inference-Header-Content-Length": str(len(head))},
-    )
-
-
-def answer(body: bytes) -> Answer:
-    """All probabilities."""
-    return dense(json.loads(body)["outputs"][0]["data"])
+    return _open_inference.binary("classifier", "UINT8", [1, *task.shape], pixels)
 
 
 PEER = Peer(
@@ -37,7 +23,7 @@ PEER = Peer(
         *("-m", "benchmarks.peers.openvino_model_server", str(task.export), task.signature)
     ],
     request=request,
-    answer=answer,
+    answer=_open_inference.answer,
     may_be_contained=True,
     ready="/v2/models/classifier/ready",
 )

@@ -2,42 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sysconfig
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.peers import Answer, Peer, Request, Task, _pictures, dense
+from benchmarks.peers import Peer, Request, Task, _open_inference, _pictures
 
 _BATCH: Final = 32
 
 
 def request(task: Task) -> Request:
     """A tensor of one string, binary."""
-    [file] = task.inputs  # the length of the JSON goes into a header
-    binary = len(file).to_bytes(4, "little") + file
-    tensor: dict[str, Any] = {"name": "images", "datatype": "BYTES", "shape": [1, 1]}
-    tensor |= {"parameters": {"binary_data_size": len(binary)}}
-    head = json.dumps({"inputs": [tensor]}).encode()
-    return Request(
-        "/v2/models/classifier/infer",
-        [head + binary],
-        headers={"Inference-Header-Content-Length": str(len(head))},
-    )
-
-
-def answer(body: bytes) -> Answer:
-    """All probabilities."""
-    return dense(json.loads(body)["outputs"][0]["data"])
+    [file] = task.inputs
+    string = len(file).to_bytes(4, "little") + file
+    return _open_inference.binary("classifier", "BYTES", [1, 1], string)
 
 
 PEER = Peer(
     title="Triton (nvidia-pytriton)",
     command=lambda task: _pictures.command("benchmarks.peers.triton", task),
     request=request,
-    answer=answer,
+    answer=_open_inference.answer,
     ready="/v2/health/ready",
     requirements=("nvidia-pytriton==0.7.0", "tensorflow==2.21.0", "pillow"),
 )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any, cast
 
-import httpx
 import pytest
+import uvicorn
+from uvicorn.server import ServerState
 
 from service.connection import Connection
 from tests.server import Server
@@ -57,8 +58,6 @@ def answered(*requests: bytes, others: int = 1, lost: bool = False) -> Wire:
     """What goes out on a connection on which these come in, beside so many of others; `lost` after
     the first turn of the event loop.
     """
-    import uvicorn
-    from uvicorn.server import ServerState
 
     async def run() -> Wire:
         config = uvicorn.Config(app, http=Connection, lifespan="off", log_config=None)
@@ -119,9 +118,8 @@ def test_answers_keep_the_order_of_the_requests() -> None:
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/health/live", "/metrics"])
 def test_the_service_speaks_through_it(server: Server, path: str) -> None:
-    with httpx.Client(base_url=server.url) as client:
-        for _ in range(3):
-            answer = client.get(path)
-            assert answer.status_code == 200
-            assert len(answer.content) == int(answer.headers["content-length"])
-        assert client.head(path).content == b""
+    for _ in range(3):
+        answer = server.client.get(path)
+        assert answer.status_code == 200
+        assert len(answer.content) == int(answer.headers["content-length"])
+    assert server.client.head(path).content == b""
