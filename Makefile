@@ -59,7 +59,7 @@ protos: ## Write the gRPC messages' Python classes anew from their .proto files
 	rm -rf build/protos && $(PYTHON) -m venv build/protos
 	build/protos/bin/python -m pip install --quiet grpcio-tools==1.74.0
 	build/protos/bin/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. \
-		service/grpc/protos/*.proto
+		service/protocols/grpc/protos/*.proto
 
 clean: ## Remove the environment and caches
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks import freehand
-from service.images import Picture, fit
 from service.manifest import ImageInput, openvino_path
+from service.preprocessing.image import Picture, fit
 
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]

@@ -7,12 +7,13 @@ import time
 from typing import Any
 
 from benchmarks.workloads import Workload
-from service import golden, runtimes
-from service.image_batches import ImageBatches
+from service import runtimes
+from service.batching.images import ImageBatches
+from service.batching.texts import TextBatches
+from service.exports.folder import Export
+from service.loading import goldens
 from service.runtimes import Function
 from service.settings import RunOptions
-from service.store import Export
-from service.text_batches import TextBatches
 
 _BATCH = 32
 
@@ -21,7 +22,7 @@ def rate(workload: Workload, seconds: float) -> float:
     """Rows a second of the model as the service loads it: runtime, precision and lanes alike."""
     task = workload.task
     export = Export(task.model, int(task.export.name), task.export)
-    loaded = golden.load(export, RunOptions())
+    loaded = goldens.load(export, RunOptions())
     rows = [workload.rows[index % len(workload.rows)] for index in range(_BATCH)]
     counts: list[int] = []
 

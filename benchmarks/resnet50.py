@@ -49,7 +49,7 @@ def write(folder: Path) -> Path:
     import tensorflow as tf  # noqa: PLC0415
 
     from training.architectures import resnet  # noqa: PLC0415
-    from training.export import export  # noqa: PLC0415
+    from training.exporting.export import export  # noqa: PLC0415
 
     keras.utils.set_random_seed(0)
     model = resnet.build(**resnet.VARIANTS["50"])

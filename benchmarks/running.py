@@ -22,7 +22,7 @@ from typing import Final
 import psutil
 
 from benchmarks.peers import Peer, Request, Task, _binaries, environment
-from service import memory
+from service.machine import memory
 
 _PATIENCE_S: Final = 180
 _PSS: Final = re.compile(r"^Pss:\s+(\d+) kB", re.MULTILINE)

@@ -160,7 +160,7 @@ def _wait_quiet(pid: int) -> None:
     while quiet < _QUIET_S:
         time.sleep(0.1)
         children = psutil.Process(pid).children(recursive=True)
-        is_packing = any("service.indexes.packing" in child.cmdline() for child in children)
+        is_packing = any("service.search.stores.packing" in child.cmdline() for child in children)
         quiet = 0.0 if is_packing else quiet + 0.1
 
 

@@ -23,9 +23,10 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from benchmarks.running import lutrin
-from service import golden, store
-from service.protocols._json_tensors import flat
-from service.protocols._json_text import parse
+from service.codecs.json_tensors import flat
+from service.codecs.json_text import parse
+from service.exports import folder as export_folder
+from service.loading import goldens
 from service.settings import RunOptions
 
 _WARM: Final = 20
@@ -58,7 +59,7 @@ def write_resnet(folder: Path) -> Path:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import keras  # noqa: PLC0415 — takes seconds, and an export that is there needs it not
 
-    from training.bring_your_own import export_keras_file  # noqa: PLC0415
+    from training.exporting.from_keras import export_keras_file  # noqa: PLC0415
 
     labels = folder / "labels.txt"
     labels.write_text("".join(f"class {index}\n" for index in range(1000)))
@@ -74,8 +75,8 @@ def write_resnet(folder: Path) -> Path:
 
 def ask_in_turns(export: Path, calls: int) -> tuple[float, float]:
     """The median seconds of one call over HTTP and of one in this process."""
-    found = store.find(export)
-    loaded = golden.load(found, RunOptions())
+    found = export_folder.find(export)
+    loaded = goldens.load(found, RunOptions())
     image = loaded.manifest.image
     if image is None:
         raise SystemExit(f"{export} classifies no pictures: choose an export that does")

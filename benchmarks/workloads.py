@@ -15,11 +15,11 @@ from PIL import Image, ImageDraw
 from benchmarks import resnet50
 from benchmarks.peers import Answer, Task
 from service import runtimes
-from service.devices import Device
-from service.images import Picture
+from service.machine.devices import Device
 from service.manifest import ImageInput, Manifest
+from service.preprocessing.image import Picture
+from service.preprocessing.tokenizer import Tokenizer
 from service.runtimes import Placement
-from service.texts import Tokenizer
 
 _ROOT: Final = Path(__file__).parents[1]
 _LEAST_COSINE: Final = 0.999

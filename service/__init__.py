@@ -1,0 +1,1 @@
+"""Serves exports over HTTP and gRPC; never imports `training`."""

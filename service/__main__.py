@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
-from service.commands import COMMANDS
+from service.cli import COMMANDS
 from service.errors import InvalidExport, ServiceError
 from service.settings import Settings
 
@@ -65,7 +65,8 @@ def _serve(arguments: Sequence[str]) -> int:
     # These imports serve the other commands nothing, and the training extra lacks the packages.
     from pydantic_settings import CliApp  # noqa: PLC0415
 
-    from service import logs, models_file  # noqa: PLC0415
+    from service.observability import logs  # noqa: PLC0415
+    from service.repository.plans import models_file  # noqa: PLC0415
 
     settings = CliApp.run(Settings, cli_args=list(arguments))
     if settings.models_address is None and not settings.models_folder.is_dir():
@@ -74,12 +75,12 @@ def _serve(arguments: Sequence[str]) -> int:
         models_file.load(settings)  # what is wrong with it is said here, before anything starts
     logs.configure(settings)
     if settings.workers > 1:  # this process runs no model, and need not hold what runs them
-        from service import workers  # noqa: PLC0415
+        from service.server import supervisor  # noqa: PLC0415
 
-        return workers.serve(settings)
-    from service import serving  # noqa: PLC0415
+        return supervisor.serve(settings)
+    from service.server import http  # noqa: PLC0415
 
-    return serving.serve(settings)
+    return http.serve(settings)
 
 
 if __name__ == "__main__":

@@ -16,19 +16,19 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service import protocols
-from service.engine import Engine
+from service.engine.engine import Engine
+from service.engine.zero_shot import ZeroShot
 from service.errors import ServiceError
-from service.protocols._document import TAGS, operation_id
-from service.protocols._envelope import EnvelopeRoute, request_id_of
-from service.protocols._openai_error import envelope
-from service.search import Search
+from service.observability.peers import Siblings
+from service.protocols.http.route import EnvelopeRoute, request_id_of
+from service.protocols.openai.error import envelope
+from service.protocols.openapi.document import TAGS, operation_id
+from service.search.search import Search
 from service.settings import Settings
-from service.siblings import Siblings
 from service.version import __version__
-from service.zero_shot import ZeroShot
 
 if TYPE_CHECKING:
-    from service.grpc.server import Server
+    from service.protocols.grpc.server import Server
 
 _MOST_PATHS: Final = 1024
 """Paths remembered; with one more all are forgotten."""
@@ -158,13 +158,15 @@ def _is_head(scope: Scope, route: EnvelopeRoute) -> bool:
 
 def _grpc_server(engine: Engine, port: int) -> Server:
     try:
-        from service.grpc.server import Server  # noqa: PLC0415 — an extra, and not small
+        from service.protocols.grpc.server import Server  # noqa: PLC0415 — an extra, and not small
+
+        services = protocols.grpc_services(engine)
     except ImportError as error:
         raise ServiceError(
             f"GRPC_PORT={port} needs packages that are not installed ({error}): "
             "pip install 'lutrin[grpc]', or leave GRPC_PORT out"
         ) from None
-    return Server(engine, port)
+    return Server(engine, port, services)
 
 
 async def _to_documentation(request: Request) -> Response:

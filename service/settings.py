@@ -20,7 +20,7 @@ from pydantic import (
 from pydantic import model_validator as validate_together
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from service import devices, locations
+from service.machine import addresses, devices
 
 
 def _lower(value: object) -> object:
@@ -34,7 +34,7 @@ def _known_devices(text: str) -> str:
 
 
 def _location(value: Path | str) -> Path | str:
-    return value if locations.is_remote(value) else Path(value)
+    return value if addresses.is_remote(value) else Path(value)
 
 
 def _url_prefix(text: str) -> str:
@@ -215,13 +215,13 @@ class Settings(BaseSettings):
         """The folder on this machine to read models from, whether MODELS_DIR is one or not."""
         if isinstance(self.models_dir, Path):
             return self.models_dir
-        return locations.cache_folder(self.models_dir, self.cache_dir)
+        return addresses.cache_folder(self.models_dir, self.cache_dir)
 
     @property
     def models_shown(self) -> str:
         """MODELS_DIR for people to read, without the password it may hold."""
         address = self.models_address
-        return str(self.models_dir) if address is None else locations.masked(address)
+        return str(self.models_dir) if address is None else addresses.masked(address)
 
     def run_options(self, model: str) -> RunOptions:
         """How to run `model`: its own options, else the global ones."""

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from service.batching import Batcher
+from service.batching.batcher import Batcher
 
 PATIENCE_S = 30
 

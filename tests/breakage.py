@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service import golden
 from service.errors import InvalidExport
+from service.exports.folder import Export
+from service.loading import goldens
 from service.manifest import golden_path, manifest_path, openvino_path
 from service.settings import RunOptions
-from service.store import Export
 
 # In this process, which has TensorFlow already: a child would import it for seconds.
 AUTO = RunOptions(isolation="never")
@@ -26,7 +26,7 @@ INPUT, OUTPUT = "classify/inputs/images", "classify/outputs/probabilities"
 def refusal(export: Export, options: RunOptions = AUTO) -> str:
     """Why the export is not loaded."""
     with pytest.raises(InvalidExport) as caught:
-        golden.load(export, options)
+        goldens.load(export, options)
     return caught.value.message
 
 

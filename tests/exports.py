@@ -20,7 +20,7 @@ from service.manifest import (
     golden_path,
     openvino_path,
 )
-from training import conversion
+from training.exporting import conversion
 
 
 def write_classifier(

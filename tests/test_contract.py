@@ -12,9 +12,9 @@ import keras
 import numpy as np
 import pytest
 
-from service.images import Picture
 from service.manifest import Manifest, keras_path
-from tests.pictures import encode
+from service.preprocessing.image import Picture
+from tests.images import encode
 from tests.server import Server
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from prometheus_client import Counter, Gauge, Histogram
 
-from service import metrics
+from service.observability import metrics
 from tests.documents import ROOT, agree, blocks, run
 from tests.server import Server
 

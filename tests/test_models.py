@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service import golden, store
-from service.image_batches import ImageBatches
+from service.batching.images import ImageBatches
+from service.exports import folder
+from service.loading import goldens
 from service.manifest import Manifest
 from service.settings import RunOptions
-from tests.pictures import encode
+from tests.images import encode
 from tests.server import Server
 from training import catalogue
 from training.datasets import dates
@@ -80,8 +81,8 @@ def test_a_committed_model_is_as_accurate_as_it_says(
         test = catalogue.get("dataset", recipe.dataset)().test
     except DatasetError as error:
         pytest.skip(f"the data set is not at hand: {error}")
-    loaded = golden.load(
-        store.find(export), RunOptions(runtime="openvino", device="cpu", precision="float32")
+    loaded = goldens.load(
+        folder.find(export), RunOptions(runtime="openvino", device="cpu", precision="float32")
     )
     assert loaded.manifest.image is not None
     classify = ImageBatches(loaded.programs[0]["classify"], loaded.manifest.image, BATCH)
@@ -101,8 +102,8 @@ def test_the_committed_transformer_writes_dates_that_it_never_saw() -> None:
     points = np.zeros((len(sources), max(map(len, sources))), np.int32)
     for row, source in zip(points, sources, strict=True):
         row[: len(source)] = [ord(character) for character in source]
-    loaded = golden.load(
-        store.find(ROOT / "models" / "dates-transformer" / "1"),
+    loaded = goldens.load(
+        folder.find(ROOT / "models" / "dates-transformer" / "1"),
         RunOptions(runtime="openvino", device="cpu", precision="float32"),
     )
     written = loaded.programs[0]["transduce"]({"source": points})["target"]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from service.protocols import _example
+from service.protocols.openapi import example
 from tests.exports import write_classifier
 from tests.exports_encoder import write_encoder
 from tests.server import Server
@@ -44,8 +44,8 @@ WORKING = ("digit", "classes")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server of the examples' models, of one with two versions, and of one to be unloaded."""
     folder = tmp_path_factory.mktemp("models")
-    shutil.copytree(ROOT / "models" / _example.MODEL, folder / _example.MODEL)
-    write_encoder(folder / _example.ENCODER / "1")
+    shutil.copytree(ROOT / "models" / example.MODEL, folder / example.MODEL)
+    write_encoder(folder / example.ENCODER / "1")
     write_classifier(folder / "shade" / "1")
     shutil.copytree(folder / "shade" / "1", folder / "shade" / "2")
     shutil.copytree(folder / "shade" / "1", folder / "spare" / "1")
@@ -116,7 +116,7 @@ def test_the_examples_of_a_digit_are_answered(
         for each in (examples[key]["value"] for key in WORKING if key in examples):
             reply = server.client.request(verb, path, json=each)
             assert reply.status_code == 200, f"{name}: {reply.text}"
-            assert reply.headers["x-model-name"] == _example.MODEL
+            assert reply.headers["x-model-name"] == example.MODEL
             asked += 1
     assert asked == 10
     body = operations["POST /v1/classify"]["requestBody"]["content"]["application/json"]
@@ -131,7 +131,7 @@ def test_the_examples_of_embeddings_are_answered(
         body = operations[f"POST {path}"]["requestBody"]["content"]["application/json"]
         reply = server.client.post(path, json=body["example"])
         assert reply.status_code == 200, reply.text
-        assert reply.headers["x-model-name"] == _example.ENCODER
+        assert reply.headers["x-model-name"] == example.ENCODER
         assert len(reply.json()["data"]) == len(body["example"]["input"])
 
 

@@ -10,7 +10,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Final
 
-from benchmarks.peers import Answer, Peer, Request, Task, _pictures, dense
+from benchmarks.peers import Answer, Peer, Request, Task, _images, dense
 
 
 def request(task: Task) -> Request:
@@ -26,7 +26,7 @@ def answer(body: bytes) -> Answer:
 
 PEER = Peer(
     title="BentoML",
-    command=lambda task: _pictures.command("benchmarks.peers.bentoml", task),
+    command=lambda task: _images.command("benchmarks.peers.bentoml", task),
     request=request,
     answer=answer,
     ready="/readyz",
@@ -40,7 +40,7 @@ _BENTOML: Final[Any] = import_module("bentoml") if find_spec("bentoml") else Non
 
 class _Service:
     def __init__(self) -> None:
-        self._classifier = _pictures.Classifier()
+        self._classifier = _images.Classifier()
 
     def classify(self, images: list[str]) -> list[list[float]]:
         """The probabilities of each picture."""
@@ -58,7 +58,7 @@ if _BENTOML:
 
 def main() -> None:
     """Serve an export's signature: EXPORT SIGNATURE HEIGHT WIDTH CHANNELS."""
-    _pictures.hand_on()
+    _images.hand_on()
     command = ["-m", "bentoml", "serve", "benchmarks.peers.bentoml:Service"]
     os.execv(sys.executable, [sys.executable, *command, "--port", os.environ["PORT"]])  # noqa: S606 — as it is
 

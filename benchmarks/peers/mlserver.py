@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, Final
 
-from benchmarks.peers import Peer, Request, Task, _open_inference, _pictures
+from benchmarks.peers import Peer, Request, Task, _images, _open_inference
 
 _BATCH: Final = 32
 
@@ -30,7 +30,7 @@ def request(task: Task) -> Request:
 
 PEER = Peer(
     title="MLServer",
-    command=lambda task: _pictures.command("benchmarks.peers.mlserver", task),
+    command=lambda task: _images.command("benchmarks.peers.mlserver", task),
     request=request,
     answer=_open_inference.answer,
     ready="/v2/health/ready",
@@ -47,7 +47,7 @@ class Model(_Parent):
 
     async def load(self) -> bool:
         """Load the model."""
-        self.classifier = _pictures.Classifier()
+        self.classifier = _images.Classifier()
         return True
 
     async def predict(self, payload: Any) -> Any:
@@ -61,7 +61,7 @@ class Model(_Parent):
 
 def main() -> None:
     """Serve an export's signature: EXPORT SIGNATURE HEIGHT WIDTH CHANNELS."""
-    _pictures.hand_on()
+    _images.hand_on()
     folder = Path(mkdtemp(prefix="mlserver-"))
     port = int(os.environ["PORT"])
     server: dict[str, Any] = {"http_port": port, "grpc_port": port + 1, "metrics_port": port + 2}

@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 from tempfile import mkdtemp
 
-from benchmarks.peers import Peer, Request, Task, _binaries, _open_inference, _pictures
+from benchmarks.peers import Peer, Request, Task, _binaries, _images, _open_inference
 
 
 def request(task: Task) -> Request:
     """A tensor of pixels, by the Open Inference Protocol in binary."""
     [file] = task.inputs
-    pixels = _pictures.decoded(file, task.shape).tobytes()
+    pixels = _images.decoded(file, task.shape).tobytes()
     return _open_inference.binary("classifier", "UINT8", [1, *task.shape], pixels)
 
 

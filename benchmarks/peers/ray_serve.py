@@ -6,13 +6,13 @@ import os
 from importlib import import_module
 from typing import Any
 
-from benchmarks.peers import Peer, Request, _pictures
+from benchmarks.peers import Peer, Request, _images
 
 PEER = Peer(
     title="Ray Serve",
-    command=lambda task: _pictures.command("benchmarks.peers.ray_serve", task),
+    command=lambda task: _images.command("benchmarks.peers.ray_serve", task),
     request=lambda task: Request("/classify", task.inputs, task.content_type),
-    answer=_pictures.probabilities,
+    answer=_images.probabilities,
     ready="/-/healthz",
     requirements=("ray[serve]==2.60.0", "tensorflow==2.21.0", "pillow"),
     environment={"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0"},
@@ -22,14 +22,14 @@ PEER = Peer(
 def main() -> None:
     """Serve an export's signature: EXPORT SIGNATURE HEIGHT WIDTH CHANNELS."""
     ray, serve = import_module("ray"), import_module("ray.serve")
-    _pictures.hand_on()
+    _images.hand_on()
     variables = {name: os.environ[name] for name in ("CLASSIFIER", "PYTHONPATH")}
     ray.init(include_dashboard=False, runtime_env={"env_vars": variables})
     serve.start(http_options={"host": "127.0.0.1", "port": int(os.environ["PORT"])})
 
     class Classifier:
         def __init__(self) -> None:
-            self._classifier = _pictures.Classifier()
+            self._classifier = _images.Classifier()
 
         @serve.batch(max_batch_size=32, batch_wait_timeout_s=0.002)
         async def classify(self, pixels: list[Any]) -> list[Any]:

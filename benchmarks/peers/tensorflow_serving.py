@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from tempfile import mkdtemp
 
-from benchmarks.peers import Answer, Peer, Request, Task, _binaries, _pictures, dense
+from benchmarks.peers import Answer, Peer, Request, Task, _binaries, _images, dense
 
 _BATCHING = """
 max_batch_size { value: 32 }
@@ -22,7 +22,7 @@ def request(task: Task) -> Request:
     bodies = [
         {
             "signature_name": task.signature,
-            "instances": [_pictures.decoded(file, task.shape).tolist()],
+            "instances": [_images.decoded(file, task.shape).tolist()],
         }
         for file in task.inputs
     ]

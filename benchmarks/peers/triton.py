@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.peers import Peer, Request, Task, _open_inference, _pictures
+from benchmarks.peers import Peer, Request, Task, _images, _open_inference
 
 _BATCH: Final = 32
 
@@ -22,7 +22,7 @@ def request(task: Task) -> Request:
 
 PEER = Peer(
     title="Triton (nvidia-pytriton)",
-    command=lambda task: _pictures.command("benchmarks.peers.triton", task),
+    command=lambda task: _images.command("benchmarks.peers.triton", task),
     request=request,
     answer=_open_inference.answer,
     ready="/v2/health/ready",
@@ -33,7 +33,7 @@ PEER = Peer(
 def main() -> None:
     """Serve an export's signature: EXPORT SIGNATURE HEIGHT WIDTH CHANNELS."""
     numpy = import_module("numpy")
-    _pictures.hand_on()
+    _images.hand_on()
     # The bundled Python cannot pickle the lock in C of this Python's patch releases.
     site = Path(sysconfig.get_path("purelib")) / "sitecustomize.py"
     site.write_text("import threading\nthreading.RLock = threading._PyRLock\n")
@@ -42,7 +42,7 @@ def main() -> None:
         import_module("pytriton.model_config"),
     )
     triton = import_module("pytriton.triton")
-    classifier = _pictures.Classifier()
+    classifier = _images.Classifier()
 
     @decorators.batch
     def classify(images: Any) -> dict[str, Any]:

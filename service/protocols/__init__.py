@@ -1,15 +1,39 @@
-"""The HTTP protocols, one a module; each public module offers `router`. All stand on one engine."""
+"""The protocols, one a folder: each offers `router` for HTTP, and may offer `grpc.services`.
+
+All stand on one engine. `http`, `grpc` and `openapi` hold what they share.
+"""
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import pkgutil
+from typing import Any
 
 from fastapi import APIRouter
 
+from service.engine.engine import Engine
+
 
 def routers() -> list[APIRouter]:
-    """The router of every protocol, by the module's name."""
-    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
-    modules = [importlib.import_module(f"{__name__}.{name}") for name in names if name[0] != "_"]
-    return [module.router for module in modules]
+    """The HTTP router of every protocol, by the folder's name."""
+    folders = [importlib.import_module(name) for name in _folders()]
+    return [folder.router for folder in folders if hasattr(folder, "router")]
+
+
+def grpc_services(engine: Engine) -> list[Any]:
+    """The gRPC handlers of every protocol, by the folder's name.
+
+    Raises:
+        ImportError: the extra `grpc` is not installed.
+    """
+    modules = [f"{name}.grpc" for name in _folders() if importlib.util.find_spec(f"{name}.grpc")]
+    return [
+        service
+        for module in modules
+        for service in importlib.import_module(module).services(engine)
+    ]
+
+
+def _folders() -> list[str]:
+    return sorted(f"{__name__}.{module.name}" for module in pkgutil.iter_modules(__path__))

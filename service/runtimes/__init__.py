@@ -16,8 +16,8 @@ from typing import Any, Literal, Protocol, cast
 
 from numpy.typing import NDArray
 
-from service.devices import Device
 from service.errors import InvalidExport, InvalidInput
+from service.machine.devices import Device
 from service.manifest import Manifest, Signature, TensorSpec
 
 # On import OpenVINO reports its use to its makers where this package is found: None hides it.

@@ -13,9 +13,9 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
-from service import cores
-from service.devices import Device
 from service.errors import InferenceFailed, InvalidExport, InvalidInput
+from service.machine import cores
+from service.machine.devices import Device
 from service.manifest import Manifest, Signature, openvino_path
 from service.runtimes import Function, Placement, Precision, Program, Tensors, check
 

@@ -15,9 +15,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from service import cores, saved_model
-from service.devices import Device
 from service.errors import InferenceFailed, InvalidExport, InvalidInput
+from service.exports import saved_model
+from service.machine import cores
+from service.machine.devices import Device
 from service.manifest import DType, Manifest, Signature, TensorSpec
 from service.runtimes import Placement, Precision, Program, Tensors, check
 

@@ -57,7 +57,7 @@ for folder in ("/", "/app", "/models", "/opt/venv"):
     assert not os.access(folder, os.W_OK), f"{folder} can be written"
 for package in ("pip", "openvino_telemetry", *ABSENT):
     assert importlib.util.find_spec(package) is None, f"{package} is installed"
-import service.grpc.server  # with all that it needs, though nobody asks for gRPC here
+import service.protocols.grpc.server  # with all that it needs, though nobody asks for gRPC here
 """
 
 

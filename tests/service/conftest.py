@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from service import devices
-from service.store import Export, find
+from service.exports.folder import Export, find
+from service.machine import devices
 from tests import exports_foreign, triton_models
 from tests.exports import write_classifier
 from tests.server import Server

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.pictures import DARK, LIGHT
+from tests.images import DARK, LIGHT
 from tests.server import Server
 from tests.slow import write_slow_classifier
 

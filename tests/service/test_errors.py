@@ -8,7 +8,7 @@ import pytest
 
 from service import errors, protocols
 from service.errors import ServiceError
-from service.protocols._envelope import EnvelopeRoute
+from service.protocols.http.route import EnvelopeRoute
 
 
 def kinds(root: type[ServiceError] = ServiceError) -> list[type[ServiceError]]:

@@ -37,4 +37,4 @@ def datasets_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def unproven(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the fresh process that proves an export: it takes ten seconds."""
-    monkeypatch.setattr("training.export.prove", lambda folder: None)
+    monkeypatch.setattr("training.exporting.export.prove", lambda folder: None)

@@ -6,17 +6,15 @@ import importlib
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from service.manifest import Manifest
+from tests import ROOT
 from tests.test_models import EXPORTS
 from training import catalogue
 from training.errors import UsageError
 from training.recipe import Recipe
-
-ROOT = Path(__file__).parents[2]
 
 
 def test_there_are_recipes_architectures_and_data_sets() -> None:

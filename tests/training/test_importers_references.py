@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tests.references import cases
 from training.importers import Imported, Source, bert, clip
-from training.model_folder import ModelFolder
+from training.importers._folder import ModelFolder
 
 REFERENCES = Path(cases.__file__).parent
 LEAST_COSINE = 0.99999

@@ -19,8 +19,8 @@ import training.__main__ as training_main
 from training import catalogue
 from training.__main__ import main
 from training.errors import DatasetError, ExportError, TrainingError, TrainingFailed, UsageError
-from training.fitting import Diverged
 from training.recipe import Recipe, knobs
+from training.running.fit import Diverged
 
 
 def test_help_lists_every_knob_with_its_type_default_and_meaning(
@@ -125,7 +125,7 @@ def test_what_nobody_foresaw_is_one_sentence_and_verbose_shows_where(
     def fit(*_: object, **__: object) -> None:
         raise NotADirectoryError("the disk turned into a file")
 
-    monkeypatch.setattr("training.run.fit", fit)
+    monkeypatch.setattr("training.running.run.fit", fit)
     command = ["train", "mnist-mlp", "--runs-dir", str(tmp_path / "runs")]
     command += ["--models-dir", str(tmp_path / "models")]
     assert main(command) == 1
@@ -198,7 +198,7 @@ def test_a_run_that_left_a_state_says_how_to_go_on(
         (tmp_path / "mnist-mlp" / "checkpoint.npz").touch()
         raise failure
 
-    monkeypatch.setattr("training.run.run", stop)
+    monkeypatch.setattr("training.running.run.run", stop)
     words = ["train", "mnist-mlp", "--epochs", "9", "--runs-dir", str(tmp_path)]
     assert main(words) in {1, 130}
     how = f"go on with: {shlex.join(['python', '-m', 'training', *words, '--resume'])}"
@@ -217,6 +217,6 @@ def test_no_one_is_told_to_go_on_where_that_would_end_the_same(
 
     (tmp_path / "mnist-mlp").mkdir()
     (tmp_path / "mnist-mlp" / "checkpoint.npz").touch()
-    monkeypatch.setattr("training.run.run", stop)
+    monkeypatch.setattr("training.running.run.run", stop)
     assert main(["train", "mnist-mlp", "--runs-dir", str(tmp_path), "--resume"]) in {1, 2}
     assert capsys.readouterr().err.splitlines()[-1] == "error: give other knobs"

@@ -21,7 +21,7 @@ from typing import Any, Final
 import keras
 from keras import layers, ops
 
-from training.activations import quick_gelu
+from training.layers.activations import quick_gelu
 from training.layers.class_token import ClassToken
 from training.layers.layer_normalization import LayerNormalization
 from training.layers.learned_positional_encoding import LearnedPositionalEncoding

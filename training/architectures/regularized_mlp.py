@@ -16,11 +16,11 @@ from typing import Any, Final
 import keras
 from keras import layers
 
-from training.constraints import L1Ball, L2Ball
 from training.layers.batch_normalization import BatchNormalization
 from training.layers.dense import Dense
 from training.layers.dropout import Dropout
-from training.regularizers import L1, L1L2, L2
+from training.objectives.constraints import L1Ball, L2Ball
+from training.objectives.regularizers import L1, L1L2, L2
 
 Norms = Mapping[str, float]
 """Numbers for `l1`, `l2`, both or neither: factors of a penalty, or a ball's radius."""

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from training import catalogue
 from training.commands._options import add_verbose
 from training.commands._quiet import import_tensorflow
+from training.commands._tables import show
 from training.errors import TrainingError, UsageError
-from training.tables import show
 
 if TYPE_CHECKING:
-    from training.evaluation import Measure
+    from training.running.evaluate import Measure
 
 
 def add(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
@@ -61,7 +61,7 @@ def _goes_on(export: Path, dataset: str | None) -> bool:
 
 
 def _holds(export: Path, dataset: str | None) -> bool:
-    from training.evaluation import evaluate  # noqa: PLC0415 — imports TensorFlow
+    from training.running.evaluate import evaluate  # noqa: PLC0415 — imports TensorFlow
 
     measures = evaluate(export, dataset)
     show(

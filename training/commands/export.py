@@ -47,7 +47,7 @@ def add(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
 def run(given: argparse.Namespace) -> int:
     """Export, and say where it is."""
     import_tensorflow(verbose=given.verbose)
-    from training.bring_your_own import export_keras_file  # noqa: PLC0415 — imports TensorFlow
+    from training.exporting.from_keras import export_keras_file  # noqa: PLC0415 — imports TensorFlow
 
     options = {
         name: value

@@ -69,7 +69,7 @@ def run(given: argparse.Namespace) -> int:
     """Import, and say where the export is."""
     prompts = None if given.prompts is None else _prompts(given.prompts)
     import_tensorflow(verbose=given.verbose, one_dnn=False)
-    from training.importing import import_model  # noqa: PLC0415 — imports TensorFlow
+    from training.running.pretrained import import_model  # noqa: PLC0415 — imports TensorFlow
 
     options = {
         name: value for name, value in vars(given).items() if name not in {"command", "verbose"}

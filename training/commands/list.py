@@ -9,8 +9,8 @@ from pathlib import Path
 from service.manifest import Manifest
 from training import catalogue
 from training.commands._options import add_folders
+from training.commands._tables import Column, show
 from training.recipe import Recipe
-from training.tables import Column, show
 
 _TEXTS: tuple[Column, ...] = ("name", "left"), ("what it is", "left")
 

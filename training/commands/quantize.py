@@ -8,7 +8,7 @@ from pathlib import Path
 
 from training.commands._options import add_verbose
 from training.commands._quiet import import_tensorflow
-from training.tables import show
+from training.commands._tables import show
 
 
 def add(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
@@ -38,9 +38,9 @@ def quantize(export: Path, dataset: str | None = None) -> None:
     Raises:
         TrainingError: it cannot be, or costs too much.
     """
-    from training import quantization  # noqa: PLC0415 — imports OpenVINO
-    from training.evaluation import judge, read_manifest  # noqa: PLC0415 — imports TensorFlow
-    from training.export import remake  # noqa: PLC0415 — imports TensorFlow
+    from training.exporting import quantization  # noqa: PLC0415 — imports OpenVINO
+    from training.exporting.export import remake  # noqa: PLC0415 — imports TensorFlow
+    from training.running.evaluate import judge, read_manifest  # noqa: PLC0415 — imports TensorFlow
 
     quantization.require_installed()
     task, examples = judge(export, read_manifest(export), dataset)

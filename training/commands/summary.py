@@ -14,12 +14,12 @@ from service.manifest import keras_path
 from training import catalogue
 from training.commands._options import add_verbose
 from training.commands._quiet import import_tensorflow
+from training.commands._tables import show
 from training.errors import UsageError
 from training.recipe import Recipe
-from training.tables import show
 
 if TYPE_CHECKING:
-    from training.summary import Summary
+    from training.analysis.summary import Summary
 
 _NOTE = (
     "FLOPs are of one example: 2 for every multiply–add of a convolution or matrix product, so "
@@ -46,7 +46,7 @@ def run(given: argparse.Namespace) -> int:
         raise UsageError("--length and --depth are at least 1")
     build = _builder(given)
     import_tensorflow(verbose=given.verbose)
-    from training.summary import summarize, weightless  # noqa: PLC0415 — imports TensorFlow
+    from training.analysis.summary import summarize, weightless  # noqa: PLC0415 — imports TensorFlow
 
     try:
         model = weightless(build) if given.name in catalogue.names("architecture") else build()
@@ -133,10 +133,11 @@ def _recipe(recipe: Recipe) -> Any:
 
 
 def _export(folder: Path) -> Any:
-    from training import keras_file, layers  # noqa: PLC0415 — imports TensorFlow
+    from training import layers  # noqa: PLC0415 — imports TensorFlow
+    from training.exporting import keras_file  # noqa: PLC0415 — imports TensorFlow
 
     rooms = [f"training.layers.{each.name}" for each in pkgutil.iter_modules(layers.__path__)]
-    for room in (*rooms, "training.constraints", "training.regularizers"):
+    for room in (*rooms, "training.objectives.constraints", "training.objectives.regularizers"):
         importlib.import_module(room)  # what they hold registers itself
     return keras_file.load(keras_path(folder), None)
 

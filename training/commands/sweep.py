@@ -16,12 +16,12 @@ from training.commands._options import (
     given_knobs,
 )
 from training.commands._quiet import import_tensorflow
+from training.commands._tables import show
 from training.errors import TrainingFailed, UsageError
 from training.recipe import KnobValue, Recipe
-from training.tables import show
 
 if TYPE_CHECKING:
-    from training.sweeping import Outcome
+    from training.running.sweep import Outcome
 
 Values = Mapping[str, Sequence[KnobValue]]
 
@@ -44,7 +44,7 @@ def add(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Sweep, print the table with the best first, draw the figure."""
-    from training.sweeping import grid, sweep  # noqa: PLC0415 — only this command needs it
+    from training.running.sweep import grid, sweep  # noqa: PLC0415 — only this command needs it
 
     recipe: Recipe = given.recipe
     values: Values = given_knobs(given, recipe)
@@ -97,7 +97,7 @@ def _print(name: str, swept: Values, ranked: Sequence[tuple[Recipe, Outcome]]) -
 def _draw(path: Path, name: str, swept: Values, outcomes: Sequence[Outcome]) -> None:
     import numpy as np  # noqa: PLC0415 — here alone
 
-    from training.sweep_figures import MOST_KNOBS, save_sweep  # noqa: PLC0415 — as TensorFlow
+    from training.running.sweep_plots import MOST_KNOBS, save_sweep  # noqa: PLC0415 — as TensorFlow
 
     axes = [knob for knob in swept if knob != _REPEATS] or [_REPEATS]
     if len(axes) > MOST_KNOBS:
@@ -119,6 +119,6 @@ def _others(knobs: list[str], axes: list[str]) -> list[int]:
 
 
 def _export(best: Recipe, models_dir: Path, runs_dir: Path) -> None:
-    from training.run import run  # noqa: PLC0415 — imports TensorFlow
+    from training.running.run import run  # noqa: PLC0415 — imports TensorFlow
 
     print(f"export: {run(best, models_dir=models_dir, runs_dir=runs_dir).export}")

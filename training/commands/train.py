@@ -42,9 +42,9 @@ def run(given: argparse.Namespace) -> int:
     recipe: Recipe = given.recipe
     recipe = recipe.override(**given_knobs(given, recipe))
     import_tensorflow(verbose=given.verbose)
-    from training import checkpoint  # noqa: PLC0415 — imports TensorFlow
-    from training.fitting import Diverged  # noqa: PLC0415 — imports TensorFlow
-    from training.run import run  # noqa: PLC0415 — imports TensorFlow
+    from training.running import checkpoint  # noqa: PLC0415 — imports TensorFlow
+    from training.running.fit import Diverged  # noqa: PLC0415 — imports TensorFlow
+    from training.running.run import run  # noqa: PLC0415 — imports TensorFlow
 
     if given.quantize:
         _check_quantizable(recipe)
@@ -68,7 +68,7 @@ def run(given: argparse.Namespace) -> int:
 
 def _check_quantizable(recipe: Recipe) -> None:
     """Found out now, not after hours of training."""
-    from training.quantization import require_installed  # noqa: PLC0415 — imports OpenVINO
+    from training.exporting.quantization import require_installed  # noqa: PLC0415 — imports OpenVINO
 
     require_installed()
     if recipe.task != "classification":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from training.errors import DatasetError
-from training.vocabulary import Vocabulary
+from training.text.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from training.datasets._pairs import PairDataset, Pairs
-from training.vocabulary import Vocabulary
+from training.text.vocabulary import Vocabulary
 
 TRAIN: Final = 60_000
 TEST: Final = 5_000

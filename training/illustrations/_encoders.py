@@ -12,8 +12,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from service.manifest import tokenizer_path
-from training.byte_pairs import BytePairs
 from training.errors import DatasetError
+from training.text.byte_pairs import BytePairs
 
 _BATCH: Final = 256
 

@@ -15,11 +15,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from training.analysis.plots import STYLE
 from training.datasets import dates
-from training.figures import STYLE
 from training.illustrations import _exports
-from training.transducer import MEMORY, Transducer
-from training.vocabulary import START_ID, Vocabulary
+from training.text.transducer import MEMORY, Transducer
+from training.text.vocabulary import START_ID, Vocabulary
 
 MODELS: Final = Path("models")
 NAME: Final = "dates-transformer"

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from training.augmentation import Augmentation
-from training.figures import STYLE
+from training.analysis.plots import STYLE
+from training.data.augmentation import Augmentation
 
 SIZE: Final = 64
 """Height and width of the drawn picture, pixels."""

@@ -1,7 +1,7 @@
 """What convolutions, poolings and unpoolings do to a drawn picture.
 
-Above: products with small kernels, by `training.convolution`, grey for 0. Below: a pooling of 4×4
-pixels, and three ways back to the old size.
+Above: products with small kernels, by `training.layers._convolution`, grey for 0. Below: a pooling
+of 4×4 pixels, and three ways back to the old size.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from keras import ops
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from training.convolution import convolve
-from training.figures import STYLE
+from training.analysis.plots import STYLE
 from training.illustrations.augmentation import boat
+from training.layers._convolution import convolve
 from training.layers.average_pooling_2d import AveragePooling2D
 from training.layers.max_pooling_2d import MaxPooling2D
 from training.layers.max_unpooling_2d import MaxUnpooling2D

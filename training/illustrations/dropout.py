@@ -17,8 +17,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from training.analysis.plots import STYLE, TRAINING, VALIDATION
 from training.errors import UsageError
-from training.figures import STYLE, TRAINING, VALIDATION
 
 RUNS: Final = Path("runs")
 RECIPES: Final = {"mnist-mlp-plain": "without dropout", "mnist-mlp-dropout": "with dropout 0.2"}

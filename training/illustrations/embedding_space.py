@@ -16,8 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from training.analysis.plots import STYLE
 from training.datasets import emoji
-from training.figures import STYLE
 from training.illustrations._encoders import Encoders
 
 MODELS: Final = Path("models")

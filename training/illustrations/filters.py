@@ -16,7 +16,7 @@ import numpy as np
 from matplotlib.figure import Figure, SubFigure
 from numpy.typing import NDArray
 
-from training.figures import STYLE
+from training.analysis.plots import STYLE
 from training.illustrations import _exports
 
 MODELS: Final = Path("models")

@@ -22,7 +22,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from training.figures import STYLE, TRAINING, VALIDATION
+from training.analysis.plots import STYLE, TRAINING, VALIDATION
 
 EPOCHS: Final = 150
 NOISE: Final = 0.25

@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from training.figures import STYLE
+from training.analysis.plots import STYLE
 from training.layers.sinusoidal_positional_encoding import SinusoidalPositionalEncoding
 
 LENGTH: Final = 96

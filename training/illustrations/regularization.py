@@ -1,9 +1,9 @@
 """Where a norm ball holds a minimum: the lecture notes' figure 2 (§3.1), computed.
 
 The loss L(w₁, w₂) = (w₁ − 1.5)² + (w₂ − 1)² is least at (1.5, 1), outside both balls ‖w‖ ≤ 1.
-Projected gradient descent, the training step that `training.constraints` makes of a constraint,
-finds the least loss inside: on an edge of the ℓ1 ball and on the rim of the ℓ2 ball, where a
-contour of the loss touches it.
+Projected gradient descent, the training step that `training.objectives.constraints` makes of a
+constraint, finds the least loss inside: on an edge of the ℓ1 ball and on the rim of the ℓ2 ball,
+where a contour of the loss touches it.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from training.constraints import L1Ball, L2Ball
-from training.figures import STYLE, TRAINING
+from training.analysis.plots import STYLE, TRAINING
+from training.objectives.constraints import L1Ball, L2Ball
 
 CENTRE: Final = (1.5, 1.0)
 """(a, b): where the loss is 0."""

@@ -12,8 +12,8 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
+from training.analysis.plots import STYLE
 from training.datasets import emoji
-from training.figures import STYLE
 from training.illustrations._encoders import Encoders
 
 MODELS: Final = Path("models")

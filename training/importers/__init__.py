@@ -14,9 +14,9 @@ import keras
 
 from service.manifest import Tolerance
 from training.errors import ExportError
-from training.export import Tensors
-from training.model_folder import ModelFolder
-from training.provenance import Fact
+from training.exporting.export import Tensors
+from training.exporting.provenance import Fact
+from training.importers._folder import ModelFolder
 from training.tasks import Serving
 
 

@@ -18,11 +18,11 @@ from tokenizers import Tokenizer, normalizers
 from service.manifest import TextInput
 from training.errors import ExportError
 from training.importers import Source
+from training.importers._folder import ModelFolder
 from training.importers._transformer import fill_dense
+from training.importers._weights import Weights
 from training.layers.dense import Dense
 from training.layers.masked_pooling import MaskedPooling, Mode
-from training.model_folder import ModelFolder
-from training.weights import Weights
 
 logger = logging.getLogger(__name__)
 

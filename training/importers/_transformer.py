@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.manifest import Tolerance
-from training.activations import quick_gelu
 from training.errors import ExportError
+from training.importers._weights import Weights
+from training.layers.activations import quick_gelu
 from training.layers.transformer_encoder_block import TransformerEncoderBlock
-from training.weights import Weights
 
 ACTIVATIONS: Final[dict[str, str | Callable[[Any], Any]]] = {
     "gelu": "gelu",

@@ -13,11 +13,12 @@ import keras
 import numpy as np
 
 from service.manifest import Embeddings, TextInput
-from service.texts import Tokenizer
-from training import signatures
+from service.preprocessing.tokenizer import Tokenizer
 from training.architectures import bert
 from training.errors import ExportError
+from training.exporting import signatures
 from training.importers import Imported, Source, _sentences
+from training.importers._folder import ModelFolder
 from training.importers._transformer import (
     activation,
     check_left,
@@ -25,9 +26,8 @@ from training.importers._transformer import (
     fill_norm,
     tolerance,
 )
-from training.model_folder import ModelFolder
+from training.importers._weights import Weights
 from training.tasks import Served, Serving
-from training.weights import Weights
 
 PARTS: Final = {
     "query": "attention.self.query",

@@ -17,12 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.manifest import Embeddings, ImageInput, TextInput
-from service.texts import Tokenizer
-from training import goldens, signatures
+from service.preprocessing.tokenizer import Tokenizer
 from training.architectures import openai_clip
 from training.errors import ExportError
+from training.exporting import goldens, signatures
 from training.importers import Imported, Source, _sentences
-from training.importers._pictures import Preprocessing, preprocessing
+from training.importers._folder import ModelFolder
+from training.importers._images import Preprocessing, preprocessing
 from training.importers._transformer import (
     activation,
     check_left,
@@ -30,9 +31,8 @@ from training.importers._transformer import (
     fill_norm,
     tolerance,
 )
-from training.model_folder import ModelFolder
+from training.importers._weights import Weights
 from training.tasks import Served, Serving
-from training.weights import Weights
 
 PARTS: Final = {
     "query": "self_attn.q_proj",

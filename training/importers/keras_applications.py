@@ -17,11 +17,11 @@ from typing import Any, Final, NamedTuple
 import keras
 
 from service.manifest import ImageInput
-from training import goldens, labels, signatures
 from training.architectures import resnet, vgg
 from training.errors import ExportError, UsageError
+from training.exporting import goldens, labels, signatures
+from training.exporting.provenance import Fact
 from training.importers import Imported, Source
-from training.provenance import Fact
 from training.tasks import Served, Serving
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from training.convolution import Padding, Pair, check_padding, output_length, pair, windows
+from training.layers._convolution import Padding, Pair, check_padding, output_length, pair, windows
 
 Shape = tuple[int | None, ...]
 

@@ -6,14 +6,14 @@ from typing import Any
 
 import keras
 
-from training.convolution import Padding, Pair, check_padding, convolve, output_length, pair
+from training.layers._convolution import Padding, Pair, check_padding, convolve, output_length, pair
 
 Shape = tuple[int | None, ...]
 
 
 @keras.saving.register_keras_serializable(package="lutrin")
 class Conv2D(keras.layers.Layer):
-    """y = φ(x ∗ K + b), ∗ the product of `training.convolution`: windows times a matrix.
+    """y = φ(x ∗ K + b), ∗ the product of `training.layers._convolution`: windows times a matrix.
 
     What deep learning calls a convolution is a cross-correlation: the kernel is not turned.
 

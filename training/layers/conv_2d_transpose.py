@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from training.convolution import Padding, Pair, check_padding, overlap_add, pair
+from training.layers._convolution import Padding, Pair, check_padding, overlap_add, pair
 
 Shape = tuple[int | None, ...]
 

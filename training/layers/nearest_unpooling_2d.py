@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from training.convolution import Pair, pair
+from training.layers._convolution import Pair, pair
 
 Shape = tuple[int | None, ...]
 

@@ -31,9 +31,9 @@ What other ways gave, Fluent 3D held out, from name to image:
     … and a softmax over a batch's texts alone                          1.0 /  6.0 / 10.4
 
 So learning begins where nothing is learnt: at linear discriminants of edges and colours, and at
-latent semantics of words; `training.encoder_beginnings` makes them. The shipped export learns from
-all three vendors, in 5 minutes beside other work, so no picture is left to test it with but by
-keywords. Measured on the test set: 16.6 / 33.8 / 43.3 for those withheld (seed 1).
+latent semantics of words; `training.emoji_clip.initialization` makes them. The shipped export
+learns from all three vendors, in 5 minutes beside other work, so no picture is left to test it
+with but by keywords. Measured on the test set: 16.6 / 33.8 / 43.3 for those withheld (seed 1).
 
     python -m training train emoji-clip
 """

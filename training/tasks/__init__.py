@@ -2,7 +2,7 @@
 
 A recipe names its task, as it names its data set and architecture. Whatever differs between
 learning to classify images, to restore them and to turn one sequence into another stands in the
-task; what all runs share (fitting, history, curves, export) stands in `training.run`, once.
+task; what all runs share (fitting, history, curves, export) stands in `training.running.run`, once.
 
 `TASK(recipe, dataset, **recipe.task_arguments)` takes what the data set's `load` returned.
 """
@@ -20,8 +20,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from service.manifest import Embeddings, ImageInput, Signature, TextInput
-from training.export import Function
-from training.pipeline import Epoch
+from training.data.pipeline import Epoch
+from training.exporting.export import Function
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,12 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from service.manifest import ImageInput
-from training import catalogue, figures, goldens, pipeline, signatures
-from training.augmentation import Augmentation
+from training import catalogue
+from training.analysis import plots
+from training.data import pipeline
+from training.data.augmentation import Augmentation
 from training.datasets import Dataset
+from training.exporting import goldens, signatures
 from training.recipe import Recipe
 from training.tasks import Answer, Served, Serving, Task
 
@@ -73,8 +76,8 @@ class Classification:
         test = self.dataset.test
         probabilities = predict(model, test.images)
         guesses, labels = probabilities.argmax(axis=1), self.dataset.labels
-        figures.save_confusion(folder / "confusion.png", test.labels, guesses, labels)
-        figures.save_mistakes(
+        plots.save_confusion(folder / "confusion.png", test.labels, guesses, labels)
+        plots.save_mistakes(
             folder / "mistakes.png", test.images, test.labels, probabilities, labels
         )
         return measure(probabilities, test.labels)

@@ -18,17 +18,20 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from service.manifest import Embeddings, ImageInput, TextInput
-from training import catalogue, encoder_beginnings, goldens, pipeline, signatures
-from training.augmentation import Augmentation
-from training.byte_pairs import BytePairs
-from training.captions import Captions, words
+from training import catalogue
+from training.data import pipeline
+from training.data.augmentation import Augmentation
 from training.datasets._captioned import CaptionedDataset
+from training.emoji_clip import initialization
+from training.emoji_clip.captions import Captions, words
+from training.emoji_clip.retrieval import Encoder, Retrieval, Vectors
 from training.errors import DatasetError
-from training.losses import Contrastive
-from training.metrics import RetrievalRecall
+from training.exporting import goldens, signatures
+from training.objectives.losses import Contrastive
+from training.objectives.metrics import RetrievalRecall
 from training.recipe import Recipe
-from training.retrieval import Encoder, Retrieval, Vectors
 from training.tasks import Answer, Served, Serving
+from training.text.byte_pairs import BytePairs
 
 LOGITS: Final = ("pairs", "images", "texts")
 """What the architecture gives: drawings against texts, drawings and texts against concepts."""
@@ -115,7 +118,7 @@ class Embedding:
         )
         if self._begun is None:
             images, drawn = self.train
-            encoder_beginnings.begin(
+            initialization.begin(
                 model, self.dataset.concepts, self.pieces, (images, drawn), self._changed
             )
             self._begun = model.get_weights()
@@ -150,7 +153,7 @@ class Embedding:
         return {name: [RetrievalRecall(1)] for name in LOGITS}
 
     def evaluate(self, model: keras.Model, folder: Path) -> dict[str, float]:
-        """R@1, R@5 and R@10 of retrieval, as `training.retrieval` describes it.
+        """R@1, R@5 and R@10 of retrieval, as `training.emoji_clip.retrieval` describes it.
 
         The five drawings nearest to each name are written to `retrieved.tsv`.
         """

@@ -14,12 +14,15 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from service.manifest import ImageInput, Signature, TensorSpec
-from training import catalogue, figures, goldens, pipeline
-from training.augmentation import Augmentation
+from training import catalogue
+from training.analysis import plots
+from training.data import pipeline
+from training.data.augmentation import Augmentation
 from training.datasets import Dataset
-from training.export import Function
-from training.losses import Huber
-from training.metrics import HuberMetric
+from training.exporting import goldens
+from training.exporting.export import Function
+from training.objectives.losses import Huber
+from training.objectives.metrics import HuberMetric
 from training.recipe import Recipe
 from training.tasks import Answer, Served, Serving
 
@@ -184,7 +187,7 @@ def save_reconstructions(
         restored: float32 (N, H, W, C), 0–1.
         psnr: the mean over all test images, dB.
     """
-    with mpl.rc_context(figures.STYLE):
+    with mpl.rc_context(plots.STYLE):
         figure = Figure(figsize=(1.1 * len(images), 2.9))
         figure.suptitle(
             f"Test images and their reconstructions: {psnr:.1f} dB",

@@ -16,13 +16,14 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from service.manifest import Signature, TensorSpec
-from training import catalogue, pipeline
+from training import catalogue
+from training.data import pipeline
 from training.datasets._pairs import PairDataset, Pairs
-from training.export import Function
+from training.exporting.export import Function
 from training.recipe import Recipe
 from training.tasks import Answer, Served, Serving
-from training.transducer import Transducer
-from training.vocabulary import END_ID, PADDING_ID, START_ID, Vocabulary
+from training.text.transducer import Transducer
+from training.text.vocabulary import END_ID, PADDING_ID, START_ID, Vocabulary
 
 Search = Any
 """A method of `Transducer`: source tokens (B, S) → (target tokens, their log-probabilities)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from service import datatypes
+from service.codecs import datatypes
 from service.errors import InvalidInput
 from service.manifest import Signature, TensorSpec
 from service.runtimes import Tensors

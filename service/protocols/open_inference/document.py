@@ -6,11 +6,11 @@ from typing import Annotated, Any, Final, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.datatypes import DATATYPES
-from service.protocols import _example
-from service.protocols._document import OF_A_MODEL, Responses, name_in_path, version_in_path
-from service.protocols._key import REQUEST_KEY
+from service.codecs.datatypes import DATATYPES
+from service.protocols.http.routing_key import REQUEST_KEY
 from service.protocols.open_inference.request import HEADER_LENGTH
+from service.protocols.openapi import example
+from service.protocols.openapi.document import OF_A_MODEL, Responses, name_in_path, version_in_path
 
 
 class _Message(BaseModel):
@@ -216,9 +216,9 @@ _REASONS: Final = {
 _PATH: Final = {"model": name_in_path("model"), "version": version_in_path()}
 _DIGIT: Final = {
     "name": "images",
-    "shape": [1, _example.SIZE, _example.SIZE, 1],
+    "shape": [1, example.SIZE, example.SIZE, 1],
     "datatype": "UINT8",
-    "data": [pixel for row in _example.PIXELS for pixel in row],
+    "data": [pixel for row in example.PIXELS for pixel in row],
 }
 _EXAMPLES: Final = {
     "digit": {

@@ -9,10 +9,9 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.engine import Engine
-from service.open_inference import models
-from service.protocols._envelope import JSONReply
-from service.protocols.open_inference import document
+from service.engine.engine import Engine
+from service.protocols.http.route import JSONReply
+from service.protocols.open_inference import document, models
 from service.protocols.open_inference.route import TAG, OpenInferenceRoute, version_of
 from service.settings import Settings
 from service.version import __version__

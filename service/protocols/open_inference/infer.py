@@ -10,10 +10,10 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.engine import Engine
-from service.protocols._body import read_inflated
-from service.protocols._envelope import header, named, while_connected
-from service.protocols._key import request_key
+from service.engine.engine import Engine
+from service.protocols.http.body import read_inflated
+from service.protocols.http.route import header, named, while_connected
+from service.protocols.http.routing_key import request_key
 from service.protocols.open_inference import document
 from service.protocols.open_inference.binary import raw_inputs
 from service.protocols.open_inference.reply import TensorReply, reply

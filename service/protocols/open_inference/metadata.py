@@ -9,12 +9,11 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.engine import Engine
-from service.open_inference import models
-from service.protocols._document import OF_A_MODEL
-from service.protocols._envelope import JSONReply, named
-from service.protocols.open_inference import document
+from service.engine.engine import Engine
+from service.protocols.http.route import JSONReply, named
+from service.protocols.open_inference import document, models
 from service.protocols.open_inference.route import TAG, OpenInferenceRoute, version_of
+from service.protocols.openapi.document import OF_A_MODEL
 from service.settings import Settings
 
 router: Final = APIRouter(route_class=OpenInferenceRoute, tags=[TAG])

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from service import datatypes
+from service.codecs import datatypes
+from service.codecs.json_tensors import rendered
 from service.errors import InvalidInput
-from service.lease import Lease
 from service.manifest import Signature
-from service.open_inference.classes import best
-from service.protocols._compression import Coding, accepted, deflate
-from service.protocols._json_tensors import rendered
+from service.protocols.http.compression import Coding, accepted, deflate
+from service.protocols.open_inference.classes import best
 from service.protocols.open_inference.request import HEADER_LENGTH, Inference, Requested
+from service.repository.lease import Lease
 from service.runtimes import Tensors
 
 _SHORT: Final = 64 * 1024

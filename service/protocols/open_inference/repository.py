@@ -9,13 +9,12 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.engine import Engine
+from service.engine.engine import Engine
 from service.errors import InvalidInput
-from service.open_inference import models
-from service.protocols._body import read_object
-from service.protocols._envelope import JSONReply
-from service.protocols._permission import NEEDS_ADMIN, require_admin
-from service.protocols.open_inference import document
+from service.protocols.http.body import read_object
+from service.protocols.http.permission import NEEDS_ADMIN, require_admin
+from service.protocols.http.route import JSONReply
+from service.protocols.open_inference import document, models
 from service.protocols.open_inference.route import TAG, OpenInferenceRoute
 from service.settings import Settings
 

@@ -9,10 +9,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from service import datatypes
+from service.codecs import datatypes
+from service.codecs.json_tensors import flat
+from service.codecs.json_text import is_list, is_object, kind, parse, plain, shown
 from service.errors import InvalidInput
-from service.protocols._json_tensors import flat
-from service.protocols._json_text import is_list, is_object, kind, parse, plain, shown
 from service.protocols.open_inference.binary import Blobs, json_length
 from service.runtimes import Tensors
 

@@ -21,8 +21,8 @@ from service.errors import (
     Unauthorized,
     VersionNotFound,
 )
-from service.open_inference import models
-from service.protocols._envelope import EnvelopeRoute, JSONReply, request_id_of
+from service.protocols.http.route import EnvelopeRoute, JSONReply, request_id_of
+from service.protocols.open_inference import models
 
 TAG: Final = "Open Inference Protocol"
 _LONGEST: Final = 1000

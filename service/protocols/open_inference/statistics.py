@@ -10,12 +10,12 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.engine import Engine
-from service.model import Model
-from service.open_inference.models import statistics
-from service.protocols._envelope import JSONReply
+from service.engine.engine import Engine
+from service.protocols.http.route import JSONReply
 from service.protocols.open_inference import document
+from service.protocols.open_inference.models import statistics
 from service.protocols.open_inference.route import TAG, OpenInferenceRoute, version_of
+from service.repository.model import Model
 
 router: Final = APIRouter(route_class=OpenInferenceRoute, tags=[TAG])
 

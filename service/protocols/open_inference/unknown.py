@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.protocols._envelope import JSONReply
+from service.protocols.http.route import JSONReply
 from service.protocols.open_inference.route import OpenInferenceRoute, error_body
 
 router: Final = APIRouter(route_class=OpenInferenceRoute)

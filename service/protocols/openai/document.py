@@ -6,11 +6,11 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.embedding import Purpose
+from service.engine.embed import Purpose
 from service.manifest import Modality
-from service.protocols import _example
-from service.protocols._key import REQUEST_KEY
+from service.protocols.http.routing_key import REQUEST_KEY
 from service.protocols.openai.request import EncodingFormat
+from service.protocols.openapi import example
 
 _Text = Annotated[str, Field(min_length=1)]
 
@@ -84,7 +84,7 @@ EMBEDDINGS: Final[dict[str, Any]] = {
         "content": {
             "application/json": {
                 "schema": EmbeddingBody.model_json_schema(),
-                "example": {"model": _example.ENCODER, "input": ["sad cat", "vehicle that flies"]},
+                "example": {"model": example.ENCODER, "input": ["sad cat", "vehicle that flies"]},
             }
         },
     },

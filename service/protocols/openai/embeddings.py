@@ -10,17 +10,17 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.embedding import Vectors
-from service.engine import Engine
-from service.protocols._body import read_inflated
-from service.protocols._document import OF_A_MODEL
-from service.protocols._envelope import JSONReply, named, while_connected
-from service.protocols._key import request_key
-from service.protocols._openai_document import errors
-from service.protocols._openai_error import OpenAIErrorRoute
+from service.engine.embed import Vectors
+from service.engine.engine import Engine
+from service.protocols.http.body import read_inflated
+from service.protocols.http.route import JSONReply, named, while_connected
+from service.protocols.http.routing_key import request_key
 from service.protocols.openai import document
+from service.protocols.openai.error import OpenAIErrorRoute
+from service.protocols.openai.error_document import errors
 from service.protocols.openai.reply import render
 from service.protocols.openai.request import EmbeddingRequest, read
+from service.protocols.openapi.document import OF_A_MODEL
 from service.settings import Settings
 
 router: Final = APIRouter(route_class=OpenAIErrorRoute, tags=["OpenAI"])

@@ -9,12 +9,12 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.engine import Engine
-from service.protocols._description import ModelDescription, ModelList, describe
-from service.protocols._document import name_in_path
-from service.protocols._envelope import JSONReply
-from service.protocols._openai_document import errors
-from service.protocols._openai_error import OpenAIErrorRoute
+from service.engine.engine import Engine
+from service.protocols.http.route import JSONReply
+from service.protocols.openai.description import ModelDescription, ModelList, describe
+from service.protocols.openai.error import OpenAIErrorRoute
+from service.protocols.openai.error_document import errors
+from service.protocols.openapi.document import name_in_path
 
 router: Final = APIRouter(route_class=OpenAIErrorRoute, tags=["OpenAI"])
 

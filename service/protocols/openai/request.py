@@ -9,12 +9,12 @@ from typing import Any, Final, Literal, NamedTuple, cast, get_args
 import numpy as np
 import orjson
 
-from service.embedding import Input, Purpose
+from service.codecs.base64 import from_base64
+from service.codecs.shown import shown
+from service.engine.embed import Input, Purpose
 from service.errors import InvalidInput
-from service.protocols._base64 import from_base64
-from service.protocols._shown import shown
+from service.preprocessing.tokenizer import Tokens
 from service.settings import Settings
-from service.texts import Tokens
 
 EncodingFormat = Literal["float", "base64"]
 """Numbers in JSON, or base64 of little-endian float32."""

@@ -12,24 +12,24 @@ from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service import saved_model
-from service.datatypes import strings
-from service.engine import Engine
-from service.lease import Lease
-from service.protocols._body import read_inflated
-from service.protocols._envelope import JSONReply, named, while_connected
-from service.protocols._json_tensors import listed, rendered
-from service.protocols._key import request_key
+from service.codecs.datatypes import strings
+from service.codecs.json_tensors import listed, rendered
+from service.engine.engine import Engine
+from service.exports import saved_model
+from service.protocols.http.body import read_inflated
+from service.protocols.http.route import JSONReply, named, while_connected
+from service.protocols.http.routing_key import request_key
 from service.protocols.tensorflow_serving import schemas
+from service.protocols.tensorflow_serving.address import Address
+from service.protocols.tensorflow_serving.example_answers import input_of, labels_and_scores, values
 from service.protocols.tensorflow_serving.examples import read_examples, serialized
-from service.protocols.tensorflow_serving.pictures import classify_pictures, takes_pictures
+from service.protocols.tensorflow_serving.images import classify_pictures, takes_pictures
 from service.protocols.tensorflow_serving.predict import signature_name
 from service.protocols.tensorflow_serving.request import Document
 from service.protocols.tensorflow_serving.route import TAG, TensorFlowServingRoute
+from service.repository.lease import Lease
 from service.runtimes import Tensors
 from service.settings import Settings
-from service.tensorflow_serving.address import Address
-from service.tensorflow_serving.examples import input_of, labels_and_scores, values
 
 router: Final = APIRouter(route_class=TensorFlowServingRoute, tags=[TAG])
 

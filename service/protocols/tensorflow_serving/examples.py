@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from service import wire
+from service.codecs import protobuf
+from service.codecs.json_elements import elements_of
+from service.codecs.json_text import is_base64, is_list, is_object, kind, plain, shown
 from service.errors import InvalidInput
-from service.protocols._json_elements import elements_of
-from service.protocols._json_text import is_base64, is_list, is_object, kind, plain, shown
 from service.protocols.tensorflow_serving.request import Document
 
 _BYTES, _FLOAT, _INT64 = 1, 2, 3
@@ -57,10 +57,10 @@ def serialized(features: Mapping[str, Any]) -> bytes:
             name is no text.
     """
     entries = [
-        wire.field(1, wire.field(1, _key(name)) + wire.field(2, _feature(name, value)))
+        protobuf.field(1, protobuf.field(1, _key(name)) + protobuf.field(2, _feature(name, value)))
         for name, value in features.items()
     ]
-    return wire.field(1, b"".join(entries))
+    return protobuf.field(1, b"".join(entries))
 
 
 def _check_object(value: Any) -> None:
@@ -84,7 +84,7 @@ def _feature(name: str, value: Any) -> bytes:
         raise InvalidInput(
             f"Unexpected element type in feature: {name} expecting type: {_KINDS[kinds[0]]}"
         )
-    return wire.field(kinds[0], _list(kinds[0], values))
+    return protobuf.field(kinds[0], _list(kinds[0], values))
 
 
 def _kind(name: str, value: Any) -> int:
@@ -102,7 +102,7 @@ def _kind(name: str, value: Any) -> int:
 def _list(kind: int, values: Sequence[Any]) -> bytes:
     """The message that holds a feature's values: `BytesList`, `FloatList` or `Int64List`."""
     if kind == _BYTES:
-        return b"".join(wire.field(1, each) for each in elements_of(values, "string"))
+        return b"".join(protobuf.field(1, each) for each in elements_of(values, "string"))
     if kind == _FLOAT:
-        return wire.field(1, elements_of(values, "float32").astype(np.dtype("<f4")).tobytes())
-    return wire.field(1, wire.packed(map(int, values)))
+        return protobuf.field(1, elements_of(values, "float32").astype(np.dtype("<f4")).tobytes())
+    return protobuf.field(1, protobuf.packed(map(int, values)))

@@ -10,18 +10,18 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.engine import Engine
+from service.engine.engine import Engine
 from service.errors import InvalidInput
-from service.lease import Lease
-from service.protocols._body import read_inflated
-from service.protocols._envelope import JSONReply, named, while_connected
-from service.protocols._key import request_key
+from service.protocols.http.body import read_inflated
+from service.protocols.http.route import JSONReply, named, while_connected
+from service.protocols.http.routing_key import request_key
 from service.protocols.tensorflow_serving import schemas
+from service.protocols.tensorflow_serving.address import Address
 from service.protocols.tensorflow_serving.request import Document
 from service.protocols.tensorflow_serving.route import TAG, TensorFlowServingRoute
 from service.protocols.tensorflow_serving.tensors import read_inputs, write_outputs
+from service.repository.lease import Lease
 from service.settings import Settings
-from service.tensorflow_serving.address import Address
 
 router: Final = APIRouter(route_class=TensorFlowServingRoute, tags=[TAG])
 

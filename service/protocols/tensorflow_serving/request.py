@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from service.codecs.json_text import is_list, is_object, parse, shown
 from service.errors import InvalidInput
-from service.protocols._json_text import is_list, is_object, parse, shown
 
 
 class Document(NamedTuple):

@@ -23,7 +23,7 @@ from service.errors import (
     Unimplemented,
     VersionNotFound,
 )
-from service.protocols._envelope import EnvelopeRoute
+from service.protocols.http.route import EnvelopeRoute
 
 TAG: Final = "TensorFlow Serving"
 _LONGEST: Final = 2000

@@ -7,11 +7,11 @@ from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from service.protocols import _example
-from service.protocols._document import OF_A_MODEL
-from service.protocols._key import REQUEST_KEY
+from service.protocols.http.routing_key import REQUEST_KEY
+from service.protocols.openapi import example
+from service.protocols.openapi.document import OF_A_MODEL
 
-_ROWS: Final[JsonValue] = [[[pixel] for pixel in row] for row in _example.PIXELS]
+_ROWS: Final[JsonValue] = [[[pixel] for pixel in row] for row in example.PIXELS]
 """The picture of the examples, (28, 28, 1)."""
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
@@ -79,7 +79,7 @@ class Examples(_Message):
             "examples": {
                 "digit": {
                     "summary": "A picture's file, for our own classifiers",
-                    "value": {"examples": [{"image": {"b64": _example.FILE}}]},
+                    "value": {"examples": [{"image": {"b64": example.FILE}}]},
                 },
                 "features": {
                     "summary": "Features, for a signature that takes tf.Examples",
@@ -176,7 +176,7 @@ _PATHS: Final = {
 _NAME: Final = {"type": "string", "pattern": "^[^/:]+$"}
 _VERSION: Final = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
 _PLACES: Final[dict[str, dict[str, Any]]] = {
-    "name": {"schema": _NAME, "description": "The model's name", "example": _example.MODEL},
+    "name": {"schema": _NAME, "description": "The model's name", "example": example.MODEL},
     "version": {"schema": _VERSION, "description": "The model's version", "example": 1},
     "label": {"schema": _NAME, "description": "A version's label", "example": "stable"},
 }

@@ -9,14 +9,14 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service import saved_model
-from service.engine import Engine
-from service.protocols._envelope import JSONReply, named
+from service.engine.engine import Engine
+from service.exports import saved_model
+from service.exports.saved_model import SignatureDef, TensorInfo
+from service.protocols.http.route import JSONReply, named
 from service.protocols.tensorflow_serving import schemas
+from service.protocols.tensorflow_serving.address import Address
 from service.protocols.tensorflow_serving.route import TAG, TensorFlowServingRoute
-from service.saved_model import SignatureDef, TensorInfo
-from service.tensorflow_serving.address import Address
-from service.tensorflow_serving.states import VersionStatus, statuses
+from service.protocols.tensorflow_serving.states import VersionStatus, statuses
 
 router: Final = APIRouter(route_class=TensorFlowServingRoute, tags=[TAG])
 

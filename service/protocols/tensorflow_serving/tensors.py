@@ -13,11 +13,11 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from service.codecs.json_elements import tensorflow_name
+from service.codecs.json_tensors import listed, rendered, tensor
+from service.codecs.json_text import is_base64, is_object, shown
 from service.errors import InvalidInput, Unimplemented
 from service.manifest import DType, TensorSpec
-from service.protocols._json_elements import tensorflow_name
-from service.protocols._json_tensors import listed, rendered, tensor
-from service.protocols._json_text import is_base64, is_object, shown
 from service.protocols.tensorflow_serving.request import Document
 from service.runtimes import Tensors
 

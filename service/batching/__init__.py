@@ -1,0 +1,1 @@
+"""Dynamic batching: requests that come together share a run."""

@@ -1,0 +1,1 @@
+"""Tensors as JSON, base64 and protocol buffers."""

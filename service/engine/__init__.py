@@ -1,0 +1,1 @@
+"""What can be asked of models, one task a file."""

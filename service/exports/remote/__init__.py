@@ -1,0 +1,1 @@
+"""Models in a remote store: listed, downloaded, checked, swapped into place."""

@@ -1,0 +1,1 @@
+"""Loads an export: candidate runtimes and precisions, goldens, warm-up."""

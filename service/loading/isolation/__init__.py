@@ -1,0 +1,1 @@
+"""Models that run in child processes, so that unloading frees their memory."""

@@ -1,0 +1,1 @@
+"""Bytes → pixels, strings → tokens, as the manifest says."""

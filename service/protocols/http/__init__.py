@@ -1,0 +1,1 @@
+"""How any HTTP protocol is routed, read and answered."""

@@ -1,0 +1,67 @@
+"""Which model is to answer: the fields of it that every route of ours takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Final, cast
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from starlette.requests import Request
+
+from service.engine.engine import Engine
+from service.protocols.http.routing_key import request_key
+from service.repository.lease import Lease
+
+
+def _no_bool(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("true and false are no numbers")
+    return value
+
+
+NO_BOOL: Final = BeforeValidator(_no_bool)
+"""Python takes booleans for integers; requests do not."""
+
+Flag = Annotated[
+    bool,
+    BeforeValidator(lambda value: False if value is None else value),
+    WithJsonSchema({"anyOf": [{"type": "boolean"}, {"type": "null"}]}),
+]
+"""Null is left out, as many clients write it."""
+
+NOT_BOTH: Final[dict[str, Any]] = {"not": {"required": ["version", "label"]}}
+"""In a schema: a request has one of them or neither."""
+
+
+class ModelChoice(BaseModel):
+    """A request that names the model which is to answer it."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, json_schema_extra=NOT_BOTH
+    )
+
+    model: str | None = None
+    """The model's name; may be left out when exactly one model can answer."""
+    version: Annotated[int, Field(ge=1), NO_BOOL] | None = None
+    """The model's version; left out, the one being served."""
+    label: str | None = None
+    """A label of models.yaml, such as stable, in place of a version."""
+    key: str | None = None
+    """Who asks: where traffic is split, one version answers a key. X-Request-Key goes before it."""
+
+
+async def lease(request: Request, choice: ModelChoice, inputs: Iterable[object]) -> Lease:
+    """The model that a request chose, or the only one that embeds what `inputs` are: texts as
+    str, and pictures as bytes.
+
+    Raises:
+        ServiceError: as `Engine.lease` does.
+    """
+    return await cast(Engine, request.app.state.engine).lease(
+        choice.model,
+        version=choice.version,
+        label=choice.label,
+        key=request_key(request.scope) or choice.key,
+        task="embed",
+        modalities={"text" if isinstance(each, str) else "image" for each in inputs},
+    )

@@ -1,0 +1,134 @@
+"""Texts and pictures against texts and pictures: how near each is to each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Annotated, Any, Final, cast
+
+import numpy as np
+import orjson
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.engine.embed import Purpose, Vectors, both, speaking_of
+from service.engine.engine import Engine
+from service.engine.similarity import Rows, cosines
+from service.errors import InputTooLarge
+from service.protocols.http.message import read_message
+from service.protocols.http.route import JSONReply, named, while_connected
+from service.protocols.http.routing_key import REQUEST_KEY
+from service.protocols.lutrin.inputs import INPUTS, read_inputs
+from service.protocols.lutrin.requests import lease
+from service.protocols.lutrin.vectors import Dimensions, VectorChoice, made
+from service.protocols.openai.error import OpenAIErrorRoute
+from service.protocols.openai.error_document import errors
+from service.protocols.openapi import example
+from service.protocols.openapi.document import OF_A_MODEL
+from service.repository.lease import Lease
+from service.settings import Settings
+
+router: Final = APIRouter(route_class=OpenAIErrorRoute, tags=["Models"])
+
+
+_MOST_SCORES: Final = 500_000
+"""Of one reply: writing more would hold up everybody."""
+
+
+class SimilarityRequest(VectorChoice):
+    """Two lists of texts and pictures."""
+
+    dimensions: Dimensions | None = None
+    """How many of the first dimensions to compare, where the model's vectors bear it."""
+    input_type: Purpose | None = None
+    """What the texts are for, to models that have prompts by it."""
+    a: Annotated[list[Any], WithJsonSchema(INPUTS)]
+    """Texts and pictures: a row of the scores for each."""
+    b: Annotated[list[Any], WithJsonSchema(INPUTS)]
+    """Texts and pictures: a column of the scores for each."""
+
+
+class SimilarityReply(BaseModel):
+    """The cosine of each of `a` with each of `b`, and the model that gave it."""
+
+    model_config = ConfigDict(
+        use_attribute_docstrings=True,
+        json_schema_extra={
+            "example": {"model": example.ENCODER, "version": 1, "scores": [[0.81, 0.12]]}
+        },
+    )
+
+    model: str
+    version: Annotated[int, Field(ge=1)]
+    scores: list[list[Annotated[float, Field(ge=-1, le=1)]]]
+    """`scores[i][j]` is the cosine of `a[i]` and `b[j]`."""
+
+
+_BODY: Final[dict[str, Any]] = {
+    "parameters": [REQUEST_KEY],
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": SimilarityRequest.model_json_schema(),
+                "example": {
+                    "model": example.ENCODER,
+                    "a": ["sad cat"],
+                    "b": ["a cat that weeps", "vehicle that flies"],
+                },
+            }
+        },
+    },
+}
+
+
+@router.post(
+    "/v1/similarity",
+    summary="Compare texts and pictures",
+    response_model=SimilarityReply,
+    responses=OF_A_MODEL | errors(400, 404, 413, 415, 429, 503, 504),
+    openapi_extra=_BODY,
+)
+async def similarity(request: Request) -> Response:
+    """The cosine of each of `a` with each of `b`: texts and pictures, mixed as you like."""
+    settings = cast(Settings, request.app.state.settings)
+    asked = await read_message(request, settings, SimilarityRequest)
+    a, b = read_inputs(asked.a, "a", settings), read_inputs(asked.b, "b", settings)
+    if len(a) * len(b) > _MOST_SCORES:
+        raise InputTooLarge(
+            f"{len(a)} by {len(b)} are {len(a) * len(b)} scores; at most {_MOST_SCORES} are given: "
+            "ask in parts, or for the vectors"
+        )
+    scores, model, version = await while_connected(request, _compare(request, asked, a, b))
+    said = {"model": model, "version": version, "scores": np.ascontiguousarray(scores)}
+    write = partial(orjson.dumps, said, option=orjson.OPT_SERIALIZE_NUMPY)
+    return named(JSONReply(await made(write, scores.size)), model, version)
+
+
+async def _compare(
+    request: Request,
+    asked: SimilarityRequest,
+    a: Sequence[str | bytes],
+    b: Sequence[str | bytes],
+) -> tuple[Rows, str, int]:
+    engine = cast(Engine, request.app.state.engine)
+
+    async def embed(leased: Lease, field: str, inputs: Sequence[str | bytes]) -> Vectors:
+        with speaking_of(field):
+            return await engine.embed(
+                leased,
+                inputs,
+                dimensions=asked.dimensions,
+                truncate=asked.truncate,
+                purpose=asked.input_type,
+            )
+
+    with await lease(request, asked, [*a, *b]) as leased:
+        ours, theirs = await both(embed(leased, "a", a), embed(leased, "b", b))
+        export = leased.model.export
+        scores = await made(
+            partial(cosines, ours.rows, theirs.rows), len(ours.rows) * len(theirs.rows)
+        )
+        return scores, export.name, export.version

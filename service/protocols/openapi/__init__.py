@@ -1,0 +1,1 @@
+"""What the OpenAPI documents of all protocols share."""

@@ -1,0 +1,1 @@
+"""models.yaml: what an operator wants served, read and validated."""

@@ -1,0 +1,385 @@
+"""The models by name, kept as the folder and the plans say while requests come.
+
+A new version is loaded and proven beside the old one; only then does the old one go, after its
+last request. A version that fails never takes traffic, and the old one stays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+from service.errors import Conflict, InvalidPlan, ModelNotFound, NotReady
+from service.exports import folder
+from service.exports.folder import Export
+from service.machine import memory
+from service.observability import metrics
+from service.repository.eviction import Budget
+from service.repository.model import Model
+from service.repository.plans import models_file
+from service.repository.plans.plan import Plans
+from service.repository.versions import Shelf, answers
+from service.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+
+_AT_REST_S: Final = 1.0
+"""A new export is looked at when none of its files changed for this long: it may be a copy that
+still goes on."""
+
+
+class Repository:
+    """Every model of the service. Its methods are called on one event loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._plans = Plans()
+        self._unmet: list[str] = []
+        self._shelves: dict[str, Shelf] = {}
+        self._leaving: dict[Model, asyncio.Task[None]] = {}
+        self._loads: dict[Model, asyncio.Task[None]] = {}
+        self._changes: set[asyncio.Task[Any]] = set()
+        self._problem = ""
+        self._budget = Budget(settings.memory_budget_mb)
+        self._turn = asyncio.Lock()
+        self._changing = asyncio.Lock()
+        self._closing = False
+
+    @property
+    def shelves(self) -> Mapping[str, Shelf]:
+        """The versions of each model, by the model's name."""
+        return self._shelves
+
+    @property
+    def models(self) -> list[Model]:
+        """Every version known, by name, the newest first; last those that are leaving."""
+        staying = [model for shelf in self._shelves.values() for model in shelf.models]
+        return [*staying, *self._leaving]
+
+    def shelf(self, name: str) -> Shelf:
+        """The versions of one model.
+
+        Raises:
+            ModelNotFound: no model has this name.
+        """
+        shelf = self._shelves.get(name)
+        if shelf is None:
+            known = ", ".join(self._shelves) or "none at all"
+            raise ModelNotFound(
+                f"there is no model '{name[:100]}'; there are: {known}", param="model"
+            )
+        return shelf
+
+    async def bring(self, name: str, version: int | None = None, label: str | None = None) -> Model:
+        """A version that is ready, loaded now where that was left for the first request.
+
+        Raises:
+            ModelNotFound: no model has this name.
+            VersionNotFound: it has no such version.
+            LabelNotFound: it has no version of this label.
+            NotReady: it is loading, failed to load, or an operator unloaded it.
+        """
+        while not self._closing:
+            shelf = self.shelf(name)
+            model = shelf.pick(version, label)
+            waits = model.state == "loading" or answers(model)
+            if model.state == "ready" or shelf.is_closed or not (self._is_lazy and waits):
+                model.ready_manifest()
+                return model
+            model.hold()  # until this request has it, it must not give way to another
+            try:
+                await self._load(model)
+            finally:
+                model.release()
+            if model.state == "failed":
+                await self._to_the_end(self._settle_in_turn(shelf))
+        raise NotReady("the service is shutting down")
+
+    async def start(self) -> None:
+        """Find the models; `load_all` loads them.
+
+        Raises:
+            InvalidExport: the folder of models is not there.
+            InvalidPlan: models.yaml does not say what it must.
+        """
+        self._plans = await asyncio.to_thread(models_file.load, self._settings)
+        metrics.PLANS_VALID.set(1)
+        found = await asyncio.to_thread(folder.scan, self._settings.models_folder)
+        for shelf in self._take_in(found):
+            shelf.is_awaited = True
+            self._expect(shelf)
+
+    async def load_all(self) -> None:
+        """Load every model that is not left for its first request."""
+        async with self._changing:
+            for shelf in list(self._shelves.values()):
+                if self._is_eager(shelf):
+                    await self._settle(shelf)
+
+    async def refresh(self, *, at_once: bool = False) -> bool:
+        """Follow what changed in the folder and in models.yaml.
+
+        Returns whether a part of the folder is still being written, to be looked at again; nothing
+        is taken to be where somebody says `at_once`.
+
+        Raises:
+            InvalidExport: the folder of models is not there; everything stays as it is.
+        """
+        async with self._changing:
+            await self._read_plans()
+            found = await asyncio.to_thread(folder.scan, self._settings.models_folder)
+            known = {each for shelf in self._shelves.values() for each in shelf.exports}
+            now = time.time()
+            young = {
+                export
+                for exports in found.values()
+                for export in exports
+                # A share whose clock is ahead must not keep its exports out for as long.
+                if export not in known and abs(now - export.changed_at) < _AT_REST_S and not at_once
+            }
+            changed = self._take_in(_without(found, young, known))
+            for shelf in changed:
+                if not shelf.models:
+                    self._expect(shelf)
+            for shelf in changed:
+                await self._settle(shelf)
+            return bool(young)
+
+    async def load(self, name: str) -> None:
+        """Load a model by hand, and try again what failed.
+
+        Raises:
+            ModelNotFound: the folder has no such model.
+            Conflict: none of its versions can be loaded; says why.
+        """
+        await self._to_the_end(self._load_by_hand(name))
+
+    async def _load_by_hand(self, name: str) -> None:
+        await self.refresh(at_once=True)
+        shelf = self.shelf(name)
+        async with self._changing:
+            shelf.is_closed = False
+            for model in shelf.models:
+                if model.state in ("failed", "unloaded"):
+                    model.queue()
+            await self._settle(shelf)
+        if (model := shelf.pick()).state != "ready":
+            raise Conflict(f"'{name}' cannot be loaded: {model.reason}")
+
+    async def unload(self, name: str) -> None:
+        """Unload every version of a model, after its last request, until it is loaded by hand.
+
+        Raises:
+            ModelNotFound: no model has this name.
+        """
+        await self._to_the_end(self._unload_by_hand(self.shelf(name)))
+
+    async def _unload_by_hand(self, shelf: Shelf) -> None:
+        async with self._changing:
+            shelf.is_closed = True
+            for model in list(shelf.models):
+                await self._end_of_load(model)
+                if model.state == "ready":
+                    await model.unload("unloaded by an operator", self._settings.request_timeout_s)
+                    self._publish(model)
+        await asyncio.to_thread(memory.trim)
+
+    async def change(self, name: str, **changes: object) -> Shelf:
+        """Change the plan of a model, until the process ends or models.yaml changes it.
+
+        A label moves when its new version is loaded; nothing changes if that fails.
+
+        Raises:
+            ModelNotFound: no model has this name.
+            VersionNotFound: a label is to stand for a version that is not in the folder.
+            InvalidPlan: the changed plan does not hold together.
+            Conflict: a labelled version cannot be loaded.
+        """
+        return await self._to_the_end(self._change_by_hand(name, changes))
+
+    async def _change_by_hand(self, name: str, changes: Mapping[str, Any]) -> Shelf:
+        async with self._changing:
+            shelf = self.shelf(name)
+            labels = shelf.plan.changed(**changes).labels
+            try:
+                for label, version in labels.items() - shelf.plan.labels.items():
+                    model = await self._try(shelf, shelf.export(version))
+                    if not answers(model):
+                        raise Conflict(
+                            f"the label '{label}' stays where it is: version {version} of "
+                            f"'{name}' cannot be loaded: {model.reason}"
+                        )
+                # Anew, since a label may have been rolled back meanwhile.
+                shelf.plan = shelf.plan.changed(**changes)
+            finally:
+                await self._settle(shelf)
+        return shelf
+
+    async def close(self) -> None:
+        """Refuse new work, finish what waits, free the models."""
+        self._closing = True
+        await asyncio.gather(*self._changes, return_exceptions=True)
+        await asyncio.gather(*self._loads.values(), *self._leaving.values())
+        reason = "the service is shutting down"
+        await asyncio.gather(*(model.unload(reason) for model in self.models))
+
+    @property
+    def _is_lazy(self) -> bool:
+        return self._settings.loading == "lazy" or self._settings.memory_budget_mb is not None
+
+    def _is_eager(self, shelf: Shelf) -> bool:
+        return not self._is_lazy or shelf.plan.pinned
+
+    async def _read_plans(self) -> None:
+        try:
+            self._plans = await asyncio.to_thread(models_file.load, self._settings)
+            metrics.PLANS_VALID.set(1)
+            self._problem = ""
+        except InvalidPlan as error:
+            metrics.PLANS_VALID.set(0)
+            if error.message != self._problem:  # a copy that goes on has it read twice a second
+                logger.error("the plans stay as they were: %s", error.message)
+            self._problem = error.message
+
+    def _take_in(self, found: Mapping[str, Sequence[Export]]) -> list[Shelf]:
+        """Note the exports found and the plans; gives the models for which either changed."""
+        if (unmet := self._plans.unmet(found)) != self._unmet:
+            self._unmet = unmet
+            if unmet:
+                logger.warning("models.yaml plans models that are not there: %s", ", ".join(unmet))
+        changed = []
+        for name in dict.fromkeys([*found, *self._shelves]):
+            shelf = self._shelves.setdefault(name, Shelf(name, self._settings))
+            exports, plan = found.get(name, ()), self._plans.of(name)
+            if (shelf.exports, shelf.written) != (exports, plan):
+                shelf.exports = exports
+                if shelf.written != plan:
+                    # What was changed by hand holds until the file says something else.
+                    shelf.written = shelf.plan = plan
+                changed.append(shelf)
+        return changed
+
+    def _expect(self, shelf: Shelf) -> None:
+        """Show the versions that are to be loaded, before it is their turn."""
+        newest = shelf.candidates()[: shelf.plan.versions.count]
+        for export in [*newest, *shelf.labelled()]:
+            model = shelf.model(export)
+            if self._is_eager(shelf):
+                model.queue()
+        shelf.move_labels()
+
+    async def _to_the_end(self, change: Coroutine[Any, Any, _T]) -> _T:
+        """Await a change that goes on when its caller leaves: half of one is nothing planned."""
+        task = asyncio.create_task(change)
+        self._changes.add(task)
+        task.add_done_callback(self._changes.discard)
+        return await asyncio.shield(task)
+
+    async def _settle_in_turn(self, shelf: Shelf) -> None:
+        async with self._changing:
+            if self._shelves.get(shelf.name) is shelf:  # else it is gone meanwhile
+                await self._settle(shelf)
+
+    async def _settle(self, shelf: Shelf) -> None:
+        """Bring one model to the versions that its plan wants, of those that load."""
+        tried = [await self._try(shelf, export) for export in shelf.labelled()]
+        newest: list[Model] = []
+        for export in shelf.candidates():
+            if sum(map(answers, newest)) == shelf.plan.versions.count:
+                break
+            newest.append(await self._try(shelf, export))
+        tried += newest
+        shelf.move_labels()
+        shelf.warn_of_labels()
+        tried += _still_labelled(shelf, tried)
+        is_served = any(map(answers, tried)) or not shelf.exports
+        for model in [each for each in shelf.models if each not in tried]:
+            if is_served or model.state != "ready":
+                shelf.models.remove(model)
+                self._leaving[model] = asyncio.create_task(self._see_off(model))
+        if not shelf.exports:
+            del self._shelves[shelf.name]
+
+    async def _try(self, shelf: Shelf, export: Export) -> Model:
+        """The model of an export, loaded unless it is, cannot be, or waits to be asked."""
+        model = shelf.model(export)
+        is_left = answers(model) and not self._is_eager(shelf)
+        if shelf.is_closed or is_left or model.state in ("ready", "failed"):
+            return model
+        if shelf.is_half_written(export):
+            model.refuse("it has no manifest, and the version in service has: is it half a copy?")
+        else:
+            await self._load(model)
+            shelf.move_labels()
+        return model
+
+    async def _load(self, model: Model) -> None:
+        """Load a model, once for all who wait for it; it goes on when one of them leaves."""
+        task = self._loads.get(model)
+        if task is None:
+            task = self._loads[model] = asyncio.create_task(self._load_in_turn(model))
+            task.add_done_callback(lambda _: self._loads.pop(model, None))
+        await asyncio.shield(task)
+
+    async def _load_in_turn(self, model: Model) -> None:
+        # One after another: a load uses all cores, and the first is ready the sooner.
+        async with self._turn:
+            if not self._closing and self._is_wanted(model):
+                await self._budget.load(model, lambda: self.models, self._is_pinned)
+        self._publish(model)
+
+    async def _end_of_load(self, model: Model) -> None:
+        if (load := self._loads.get(model)) is not None:
+            await asyncio.wait([load])
+
+    def _is_wanted(self, model: Model) -> bool:
+        """Whether a version is still to be loaded, now that it is its turn."""
+        shelf = self._shelves.get(model.export.name)
+        return shelf is not None and model in shelf.models and not shelf.is_closed
+
+    def _is_pinned(self, model: Model) -> bool:
+        shelf = self._shelves.get(model.export.name)
+        return shelf is not None and shelf.plan.pinned
+
+    async def _see_off(self, model: Model) -> None:
+        """Unload a version that is no longer served, after its last request."""
+        await self._end_of_load(model)
+        await model.unload("no longer served", self._settings.request_timeout_s)
+        del self._leaving[model]
+        self._publish(model)
+        logger.info("%s/%d is unloaded", model.export.name, model.export.version)
+        await asyncio.to_thread(memory.trim)
+
+    def _publish(self, model: Model) -> None:
+        """Tell the metrics whether this version can answer; one gone is forgotten."""
+        twins = [other for other in self.models if other.export.path == model.export.path]
+        labels = model.export.name, str(model.export.version)
+        if twins:
+            metrics.MODEL_READY.labels(*labels).set(any(each.state == "ready" for each in twins))
+        else:
+            metrics.forget(*labels)
+
+
+def _still_labelled(shelf: Shelf, tried: Sequence[Model]) -> list[Model]:
+    """Who has a label whose planned version does not answer; it stays."""
+    able = {model.export.version for model in tried if answers(model)}
+    kept = set(shelf.labels.values()) - able
+    return [each for each in shelf.models if each.export.version in kept and each not in tried]
+
+
+def _without(
+    found: Mapping[str, Sequence[Export]], young: set[Export], known: set[Export]
+) -> dict[str, list[Export]]:
+    """The exports found; those still being written as they were known before, if they were."""
+    before = {export.path: export for export in known}
+    result = {}
+    for name, exports in found.items():
+        rest = [before.get(each.path) if each in young else each for each in exports]
+        if kept := [export for export in rest if export is not None]:
+            result[name] = kept
+    return result

@@ -1,0 +1,1 @@
+"""Indexes that models fill and search."""

@@ -1,0 +1,1 @@
+"""The uvicorn server: sockets, connections, the supervisor and its workers."""

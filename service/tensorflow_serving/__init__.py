@@ -1,1 +1,0 @@
-"""What TensorFlow Serving says of models and examples, whatever carries it: HTTP or gRPC."""

@@ -1,0 +1,149 @@
+"""The folder of models: the newest version of each, and nothing that is not one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from service.errors import InvalidExport
+from service.exports.folder import Export, find, newest, scan
+
+
+def saved_model(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "saved_model.pb").write_bytes(b"")
+    return folder
+
+
+def names(exports: Iterable[Export]) -> list[tuple[str, int, Path]]:
+    return [(export.name, export.version, export.path) for export in exports]
+
+
+def test_the_newest_version_is_the_largest_number(tmp_path: Path) -> None:
+    for version in ("9", "10", "2"):
+        saved_model(tmp_path / "digits" / version)
+    saved_model(tmp_path / "cats" / "1")
+    assert names(newest(tmp_path)) == [
+        ("cats", 1, tmp_path / "cats" / "1"),
+        ("digits", 10, tmp_path / "digits" / "10"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        "digits/007",
+        "digits/0",
+        "digits/-3",
+        "digits/4.0",
+        "digits/latest",
+        "digits/５",
+        "digits/.8.partial",
+        ".hidden/8",
+        "two words/8",
+        "ümlaut/8",
+        f"{'x' * 129}/8",
+    ],
+)
+def test_what_is_not_a_version_is_left_alone(tmp_path: Path, junk: str) -> None:
+    real = saved_model(tmp_path / "digits" / "3")
+    saved_model(tmp_path / junk)
+    assert names(newest(tmp_path)) == [("digits", 3, real)]
+
+
+def test_a_model_whose_name_cannot_be_served_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    saved_model(tmp_path / "My Model" / "1")
+    saved_model(tmp_path / ".hidden" / "1")  # hidden on purpose
+    (tmp_path / "no model").mkdir()
+    assert newest(tmp_path) == []
+    (line,) = caplog.messages
+    assert "My Model is left out: a model's name is letters, digits" in line
+
+
+def test_files_and_folders_without_a_saved_model_are_left_alone(tmp_path: Path) -> None:
+    real = saved_model(tmp_path / "digits" / "3")
+    (tmp_path / "digits" / "4").mkdir()
+    (tmp_path / "digits" / "5").write_text("a file")
+    (tmp_path / "digits" / "6" / "saved_model.pb").mkdir(parents=True)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "README.md").write_text("hello")
+    assert names(newest(tmp_path)) == [("digits", 3, real)]
+
+
+def test_a_link_to_a_model_is_a_model(tmp_path: Path) -> None:
+    saved_model(tmp_path / "elsewhere" / "digits" / "1")
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "numbers").symlink_to(tmp_path / "elsewhere" / "digits")
+    assert [export.name for export in newest(tmp_path / "models")] == ["numbers"]
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidExport, match=r"MODELS_DIR=.*nowhere is not a folder: point it at"):
+        newest(tmp_path / "nowhere")
+    assert newest(tmp_path) == []
+
+
+def test_one_unreadable_model_does_not_hide_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real = saved_model(tmp_path / "digits" / "1")
+    saved_model(tmp_path / "secret" / "1")
+    plain = Path.iterdir
+
+    def forbidden(self: Path) -> object:  # tests may run as root, whom no folder refuses
+        if self.name == "secret":
+            raise PermissionError(13, "Permission denied")
+        return plain(self)
+
+    monkeypatch.setattr(Path, "iterdir", forbidden)
+    assert names(newest(tmp_path)) == [("digits", 1, real)]
+    assert "secret is left out: Permission denied" in caplog.text
+
+
+def test_an_export_is_found_by_its_folder_or_its_models(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = (saved_model(tmp_path / "digits" / version) for version in ("9", "10"))
+    assert names([find(old)]) == [("digits", 9, old)]
+    assert names([find(tmp_path / "digits")]) == [("digits", 10, new)]
+    monkeypatch.chdir(new)
+    assert names([find(Path())]) == [("digits", 10, new)]
+
+
+@pytest.mark.parametrize("folder", ["nowhere", ".", "digits/1"])
+def test_a_folder_without_an_export_says_what_was_expected(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "digits" / "1").mkdir(parents=True)
+    with pytest.raises(InvalidExport, match=r"expected <name>/<version>/ with a saved_model.pb"):
+        find(tmp_path / folder)
+
+
+def test_an_export_without_a_manifest_is_foreign(tmp_path: Path) -> None:
+    folder = saved_model(tmp_path / "digits" / "1")
+    assert find(folder).is_foreign
+    (folder / "assets.extra").mkdir()
+    (folder / "assets.extra" / "manifest.json").write_text("{}")
+    assert not find(folder).is_foreign
+
+
+def test_every_version_is_found_and_a_change_in_any_file_of_it_shows(tmp_path: Path) -> None:
+    for version in ("9", "10", "2"):
+        saved_model(tmp_path / "digits" / version)
+    before = scan(tmp_path)
+    assert [export.version for export in before["digits"]] == [2, 9, 10]
+    assert scan(tmp_path) == before
+    weights = tmp_path / "digits" / "9" / "variables" / "weights"
+    weights.parent.mkdir()
+    weights.write_bytes(b"1")
+    added = scan(tmp_path)
+    weights.unlink()
+    weights.write_bytes(b"2")  # as long as before
+    replaced = scan(tmp_path)
+    versions = [each["digits"] for each in (before, added, replaced)]
+    two, nine, ten = (list(exports) for exports in zip(*versions, strict=True))
+    assert len(set(two)) == len(set(ten)) == 1
+    assert len(set(nine)) == 3
+    assert nine[2].changed_at >= nine[0].changed_at > 0

@@ -1,0 +1,1 @@
+"""Plots, layer summaries, FLOPs."""

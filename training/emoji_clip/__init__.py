@@ -1,0 +1,1 @@
+"""What the recipe emoji-clip alone needs: captions, initial weights, retrieval."""

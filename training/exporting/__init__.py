@@ -1,0 +1,1 @@
+"""A Keras model → an export: signatures, goldens, CPU conversion."""

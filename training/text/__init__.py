@@ -1,0 +1,1 @@
+"""Vocabularies, byte pairs, and sequence decoding."""
