@@ -18,6 +18,7 @@ import re
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
+from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
@@ -65,8 +66,8 @@ MODEL_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 """A model's name: the folder that holds its versions, and a part of URLs."""
 
 
-SignatureName = Annotated[str, Field(pattern=r"^[^./\\\\][^/\\\\]*$")]
-"""Any name that is a file's too."""
+SignatureName = Annotated[str, Field(min_length=1)]
+"""TensorFlow 1 has names like paths, such as `tensorflow/serving/regress`."""
 
 
 class _Frozen(BaseModel):
@@ -89,6 +90,10 @@ class Signature(_Frozen):
     task: Task
     inputs: dict[str, TensorSpec]
     outputs: dict[str, TensorSpec]
+    checks_shapes: bool = True
+    """Whether inputs of other shapes are refused before the model runs; where a SavedModel has no
+    manifest, its graph decides what it takes.
+    """
 
     @property
     def width(self) -> int | None:
@@ -308,7 +313,8 @@ def golden_path(export: Path) -> Path:
 
 def openvino_path(export: Path, signature: str, *, int8: bool = False) -> Path:
     """Where a signature's OpenVINO conversion stands; its weights stand beside it in a .bin."""
-    name = f"{signature}.int8.xml" if int8 else f"{signature}.xml"
+    file = quote(signature, safe="")  # a name may be like a path
+    name = f"{file}.int8.xml" if int8 else f"{file}.xml"
     return export / "assets.extra" / "openvino" / name
 
 

@@ -12,7 +12,10 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import keras
+import numpy as np
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
 v1 = tf.compat.v1
@@ -54,6 +57,82 @@ def write_half_plus(folder: Path, offset: float, *, also_for_training: bool = Fa
         else:
             builder.add_meta_graph_and_variables(session, ["serve"], signatures)
         builder.save()
+
+
+def write_counter(folder: Path) -> None:
+    """Write a TensorFlow 1 SavedModel with state, kept in a reference variable.
+
+    `get_counter`, `incr_counter`, `incr_counter_by` (delta) and `reset_counter` give the count.
+    """
+    with v1.Graph().as_default(), v1.Session() as session:
+        count = v1.get_variable("count", initializer=0.0, use_resource=False)
+        delta = v1.placeholder(tf.float32, [], name="delta")
+        outputs = {
+            "get_counter": count,
+            "incr_counter": v1.assign_add(count, 1.0),
+            "incr_counter_by": v1.assign_add(count, delta),
+            "reset_counter": v1.assign(count, 0.0),
+        }
+        info = v1.saved_model.build_tensor_info
+        signatures = {
+            name: v1.saved_model.build_signature_def(
+                {"delta": info(delta)} if name == "incr_counter_by" else {},
+                {"output": info(output)},
+                "tensorflow/serving/predict",
+            )
+            for name, output in outputs.items()
+        }
+        session.run(v1.global_variables_initializer())
+        builder = v1.saved_model.Builder(str(folder))
+        builder.add_meta_graph_and_variables(session, ["serve"], signatures)
+        builder.save()
+
+
+def write_with_slots(folder: Path) -> None:
+    """Write y = x·w, w = (2, 3), with the slots of an optimizer, as Keras 2's `model.save` does.
+
+    TensorFlow's loader of objects refuses it where Keras 2 is not installed.
+    """
+    module = tf.Module()
+    module.optimizer = tf.Module()
+    module.w = tf.Variable([[2.0], [3.0]], name="w")
+    module.optimizer.m = tf.Variable([[0.0], [0.0]], name="w/m")
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32, name="x")])
+    def product(x: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"y": x @ module.w}
+
+    tf.saved_model.save(module, str(folder), signatures=product)
+    file = folder / "saved_model.pb"
+    saved = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+    nodes = saved.meta_graphs[0].object_graph_def.nodes
+    children = {child.local_name: child.node_id for child in nodes[0].children}
+    optimizer = nodes[children["optimizer"]]
+    slots = {child.local_name: child.node_id for child in optimizer.children}
+    optimizer.user_object.identifier = "optimizer"
+    optimizer.slot_variables.add(
+        original_variable_node_id=children["w"],
+        slot_name="m",
+        slot_variable_node_id=slots["m"],
+    )
+    file.write_bytes(saved.SerializeToString())
+
+
+def write_keras_module(folder: Path) -> None:
+    """Write y = 2x as people save a Keras 3 model by hand: a module that has the model.
+
+    Its checkpoint restores copies of the variables that its graph reads.
+    """
+    model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(2, name="twice")])
+    model.set_weights([2 * np.eye(2, dtype=np.float32), np.zeros(2, np.float32)])
+    module = tf.Module()
+    module.model = model
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32, name="x")])
+    def twice(x: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"y": model(x)}
+
+    tf.saved_model.save(module, str(folder), signatures=twice)
 
 
 def write_strings(folder: Path) -> None:

@@ -30,7 +30,7 @@ FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "mana
 """Names that say nothing about what is inside."""
 
 IMPORT_HOMES = {
-    "tensorflow": ("service/runtimes/tensorflow.py", "training/", "tests/", "benchmarks/"),
+    "tensorflow": ("service/runtimes/", "training/", "tests/", "benchmarks/"),
     "keras": ("training/", "tests/", "benchmarks/"),
     "openvino": ("service/runtimes/openvino.py", "training/", "tests/", "benchmarks/"),
     "fastapi": ("service/app.py", "service/protocols/", "benchmarks/"),

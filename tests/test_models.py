@@ -19,6 +19,7 @@ from service.batching.images import ImageBatches
 from service.exports import folder
 from service.loading import goldens
 from service.manifest import Manifest
+from service.runtimes._tensorflow_graph import SavedGraph
 from service.settings import RunOptions
 from tests.images import encode
 from tests.server import Server
@@ -137,6 +138,13 @@ def test_the_committed_emoji_clip_finds_drawings_by_what_people_say(tmp_path: Pa
         nearest = [names[keys[kept[place]]] for place in np.argsort(-scores)[:5]]
         found = len(food & {*nearest}) >= 3 if text == HUNGRY else SAID[text] in nearest
         assert found, f"'{text}' finds {nearest}"
+
+
+@pytest.mark.parametrize("export", EXPORTS, ids=_name)
+def test_tensorflow_serving_can_load_a_committed_model(export: Path) -> None:
+    """It runs the graph alone: the checkpoint must hold every variable that the graph reads."""
+    graph = SavedGraph(export, ["serve"], "/device:CPU:0", threads=0)
+    assert graph.uninitialized(list(graph.signatures)) == []
 
 
 def test_the_table_lists_what_is_committed() -> None:

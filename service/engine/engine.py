@@ -266,7 +266,7 @@ class Engine:
                 f"{', '.join(spec.outputs)}",
                 param="outputs",
             )
-        runtimes.check(inputs, spec.inputs)
+        runtimes.check(inputs, spec.inputs, shapes=spec.checks_shapes)
         run = _run_whole if spec.task == "infer" else self._run_rows
         answer = await self._in_time(run(lease.model, name, inputs, priority), timeout_s)
         if lease.shadowed is not None:

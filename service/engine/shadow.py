@@ -60,7 +60,7 @@ class Shadows:
             spec = manifest.signatures.get(signature)
             if spec is None:
                 raise InvalidInput(f"the shadow has no signature '{signature}'")
-            runtimes.check(inputs, spec.inputs)
+            runtimes.check(inputs, spec.inputs, shapes=spec.checks_shapes)
             theirs = await run(model, signature, inputs, 0)
             ours, labels = lease.manifest.labels, manifest.labels
             if spec.task == "classify" and ours and labels:

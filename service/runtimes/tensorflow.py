@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, cast, get_args
@@ -21,6 +22,7 @@ from service.machine import cores
 from service.machine.devices import Device
 from service.manifest import DType, Manifest, Signature, TensorSpec
 from service.runtimes import Placement, Precision, Program, Tensors, check
+from service.runtimes._tensorflow_graph import SavedGraph
 
 logger = logging.getLogger(__name__)
 
@@ -46,35 +48,38 @@ def load(export: Path, signatures: Mapping[str, Signature], placement: Placement
         )
     _configure(placement.threads)
     device = _logical_device(placement.device)
-    loaded = _read(export, device)
-    missing = [name for name in signatures if name not in loaded.signatures]
+    graph = _read(export, device, placement.threads)
+    missing = [name for name in signatures if name not in graph.signatures]
     if missing:
         raise InvalidExport(
             f"the SavedModel has no signature {', '.join(missing)}; "
-            f"it has {', '.join(sorted(loaded.signatures)) or 'none'}: export it again"
+            f"it has {', '.join(sorted(graph.signatures)) or 'none'}: export it again"
         )
-    return {
-        name: _Function(loaded, loaded.signatures[name], signature, device)
-        for name, signature in signatures.items()
-    }
+    _check_names(graph, signatures)
+    if lost := graph.uninitialized(list(signatures)):
+        logger.info("%s: the checkpoint lacks %s; its objects are loaded", export, lost[0])
+        return _revived(export, signatures, device)
+    return {name: _GraphFunction(graph, name, signature) for name, signature in signatures.items()}
 
 
 def describe(export: Path, threads: int = 0) -> Manifest:
     """The manifest of a SavedModel that has none: its signatures as they are, tensors to tensors.
 
+    Their shapes are left to the graph, as TensorFlow Serving leaves them.
+
     Raises:
         InvalidExport: the folder is no SavedModel, or has no signature that requests can ask.
     """
     _configure(threads)
-    loaded = _read(export, _logical_device(Device("cpu")))
-    if not loaded.signatures:
+    graph = _read(export, _logical_device(Device("cpu")), threads)
+    if not graph.signatures:
         raise InvalidExport("the SavedModel has no signatures: export it with `signatures=…`")
     signatures: dict[str, Signature] = {}
     reasons: list[str] = []
     # TensorFlow exporters call the main signature serving_default, so it comes first.
-    for name in sorted(loaded.signatures, key=lambda name: (name != "serving_default", name)):
+    for name in sorted(graph.signatures, key=lambda name: (name != "serving_default", name)):
         try:
-            signatures[name] = _signature(loaded.signatures[name])
+            signatures[name] = _signature(graph.signatures[name])
         except ValueError as error:
             reasons.append(f"the signature {name!r} is left out: {error}")
             logger.warning("%s: %s", export, reasons[-1])
@@ -113,58 +118,59 @@ def _logical_device(device: Device) -> str:
     )
 
 
-def _read(export: Path, device: str) -> Any:
+def _read(export: Path, device: str, threads: int) -> SavedGraph:
     try:
-        with tf.device(device):
-            return tf.saved_model.load(str(export), tags=_tags(export))
+        tags = _tags(export)
+        return SavedGraph(export, tags, device, threads or cores.share())
     except Exception as error:  # its loader raises a dozen kinds
         raise InvalidExport(
             f"TensorFlow cannot load the SavedModel: {_reason(error)}: export it again"
         ) from error
 
 
-def _tags(export: Path) -> list[str] | None:
+def _tags(export: Path) -> list[str]:
     """The tags of the graph to serve, where a SavedModel holds several."""
     try:
         graphs = saved_model.tags(export / "saved_model.pb")
-    except ValueError:  # TensorFlow says in its own words what is wrong with the file
-        return None
-    if len(graphs) == 1:
-        return None
+    except (OSError, ValueError):  # TensorFlow says in its own words what is wrong with the file
+        return [saved_model.SERVE]
     return next((tags for tags in graphs if saved_model.SERVE in tags), graphs[0])
 
 
-def _signature(function: Any) -> Signature:
-    """The signature of a function.
+def _signature(definition: Any) -> Signature:
+    """The signature that TensorFlow's `SignatureDef` says.
 
     Raises:
         ValueError: a tensor of it is of a type that requests cannot carry.
     """
-    inputs, outputs = function.structured_input_signature[1], function.structured_outputs
+    inputs, outputs = definition.inputs, definition.outputs
     return Signature(
         task="infer",
+        checks_shapes=False,
         # A SavedModel keeps them in a map, whose order may differ each time that it is read.
-        inputs={name: _spec(name, spec) for name, spec in sorted(inputs.items())},
-        outputs={name: _spec(name, spec) for name, spec in sorted(outputs.items())},
+        inputs={name: _spec(name, info) for name, info in sorted(inputs.items())},
+        outputs={name: _spec(name, info) for name, info in sorted(outputs.items())},
     )
 
 
-def _spec(name: str, spec: Any) -> TensorSpec:
-    if not isinstance(spec, tf.TensorSpec | tf.Tensor):  # a graph of TensorFlow 1 has tensors
-        raise ValueError(f"the tensor {name!r} is a {type(spec).__name__.removesuffix('Spec')}")
-    if spec.dtype.name not in get_args(DType):
-        raise ValueError(
-            f"the tensor {name!r} is {spec.dtype.name}, a type that requests cannot carry"
-        )
-    shape = None if spec.shape.rank is None else tuple(spec.shape.as_list())
-    return TensorSpec(dtype=cast(DType, spec.dtype.name), shape=shape)
+def _spec(name: str, info: Any) -> TensorSpec:
+    if not info.name:  # made of several tensors
+        kind = "SparseTensor" if info.HasField("coo_sparse") else "RaggedTensor"
+        raise ValueError(f"the tensor {name!r} is a {kind}")
+    dtype = tf.dtypes.as_dtype(info.dtype).base_dtype.name  # a variable's reference is its value
+    if dtype not in get_args(DType):
+        raise ValueError(f"the tensor {name!r} is {dtype}, a type that requests cannot carry")
+    if info.tensor_shape.unknown_rank:
+        return TensorSpec(dtype=cast(DType, dtype), shape=None)
+    sizes = (axis.size for axis in info.tensor_shape.dim)
+    return TensorSpec(
+        dtype=cast(DType, dtype), shape=tuple(None if size < 0 else size for size in sizes)
+    )
 
 
-class _Function:
-    """A signature that keeps its SavedModel alive and runs where it was loaded."""
-
-    def __init__(self, loaded: Any, function: Any, signature: Signature, device: str) -> None:
-        inputs, outputs = function.structured_input_signature[1], function.structured_outputs
+def _check_names(graph: SavedGraph, signatures: Mapping[str, Signature]) -> None:
+    for name, signature in signatures.items():
+        inputs, outputs = graph.signatures[name].inputs, graph.signatures[name].outputs
         if (
             inputs.keys() != signature.inputs.keys()
             or not signature.outputs.keys() <= outputs.keys()
@@ -174,25 +180,76 @@ class _Function:
                 f"manifest says {', '.join(signature.inputs)} and {', '.join(signature.outputs)}: "
                 "export it again"
             )
+
+
+class _GraphFunction:
+    """A signature of a graph that it keeps alive."""
+
+    def __init__(self, graph: SavedGraph, name: str, signature: Signature) -> None:
+        self._graph = graph
+        self._signature = signature
+        definition = graph.signatures[name]
+        self._run = graph.function(
+            [definition.inputs[each].name for each in signature.inputs],
+            [definition.outputs[each].name for each in signature.outputs],
+        )
+
+    def __call__(self, inputs: Tensors) -> Tensors:
+        check(inputs, self._signature.inputs, shapes=self._signature.checks_shapes)
+        with _failures():
+            arrays = [_feed(inputs[name], spec) for name, spec in self._signature.inputs.items()]
+            return dict(zip(self._signature.outputs, self._run(*arrays), strict=True))
+
+
+def _feed(array: NDArray[Any], spec: TensorSpec) -> NDArray[Any]:
+    """Strings as the graph takes them: bytes."""
+    return _array(tf.constant(array, tf.string)) if spec.dtype == "string" else array
+
+
+def _revived(export: Path, signatures: Mapping[str, Signature], device: str) -> Program:
+    """The signatures by the objects' own loader."""
+    try:
+        with tf.device(device):
+            loaded = tf.saved_model.load(str(export), tags=_tags(export))
+    except Exception as error:  # its loader raises a dozen kinds
+        raise InvalidExport(
+            f"TensorFlow cannot load the SavedModel: {_reason(error)}: export it again"
+        ) from error
+    return {
+        name: _ObjectFunction(loaded, loaded.signatures[name], signature, device)
+        for name, signature in signatures.items()
+    }
+
+
+class _ObjectFunction:
+    """A signature of a revived object that it keeps alive, run where it was loaded."""
+
+    def __init__(self, loaded: Any, function: Any, signature: Signature, device: str) -> None:
         self._loaded = loaded
         self._function = function
         self._signature = signature
         self._device = device
 
     def __call__(self, inputs: Tensors) -> Tensors:
-        check(inputs, self._signature.inputs)
-        try:
-            with tf.device(self._device):
-                tensors = {
-                    name: tf.constant(inputs[name], spec.dtype)
-                    for name, spec in self._signature.inputs.items()
-                }
-                outputs = self._function(**tensors)
-                return {name: _array(outputs[name]) for name in self._signature.outputs}
-        except (TypeError, ValueError, tf.errors.InvalidArgumentError) as error:
-            raise InvalidInput(f"the model refused its inputs: {_reason(error)}") from error
-        except tf.errors.OpError as error:
-            raise InferenceFailed(f"TensorFlow failed: {_reason(error)}") from error
+        check(inputs, self._signature.inputs, shapes=self._signature.checks_shapes)
+        with _failures(), tf.device(self._device):
+            tensors = {
+                name: tf.constant(inputs[name], spec.dtype)
+                for name, spec in self._signature.inputs.items()
+            }
+            outputs = self._function(**tensors)
+            return {name: _array(outputs[name]) for name in self._signature.outputs}
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    """Tell a request that the graph refuses from a failure of TensorFlow."""
+    try:
+        yield
+    except (TypeError, ValueError, tf.errors.InvalidArgumentError) as error:
+        raise InvalidInput(f"the model refused its inputs: {_reason(error)}") from error
+    except tf.errors.OpError as error:
+        raise InferenceFailed(f"TensorFlow failed: {_reason(error)}") from error
 
 
 def _array(tensor: Any) -> NDArray[Any]:

@@ -150,11 +150,17 @@ def test_names_that_would_not_be_a_folder_and_a_url(name: str) -> None:
     assert not MODEL_NAME.fullmatch(name)
 
 
-@pytest.mark.parametrize("name", ["../classify", ".hidden", "a/b", "a\\b", ""])
-def test_a_signature_that_would_leave_its_folder_is_refused(name: str) -> None:
+@pytest.mark.parametrize("name", ["../classify", "..", ".hidden", "a/b", "a\\b", "/etc/passwd"])
+def test_the_files_of_a_signature_stay_in_their_folder(tmp_path: Path, name: str) -> None:
+    folder = openvino_path(tmp_path, "classify").parent
+    assert openvino_path(tmp_path, name).resolve().parent == folder
+    assert openvino_path(tmp_path, name) != openvino_path(tmp_path, "classify")
+
+
+def test_a_signature_without_a_name_is_refused() -> None:
     signature = classifier()["signatures"]["classify"]
     with pytest.raises(ValidationError, match="signatures"):
-        Manifest.model_validate(classifier() | {"signatures": {name: signature}})
+        Manifest.model_validate(classifier() | {"signatures": {"": signature}})
 
 
 def test_promises_that_cannot_be_checked_are_refused() -> None:

@@ -78,7 +78,12 @@ loaded = goldens.load(export, RunOptions(device="cpu:0,cpu:1", isolation="never"
 assert loaded.runtime == "tensorflow" and len(loaded.programs) == 2, loaded
 assert loaded.reason.startswith("DEVICE=cpu:0,cpu:1"), loaded.reason
 functions = [program["classify"] for program in loaded.programs]
-homes = [{v.device for v in function._function.variables} for function in functions]
+homes = [
+    {op.device for op in function._graph._graph.get_operations() if op.type == "VarHandleOp"}
+    for function in functions
+]
+devices = [device.name for device in functions[1]._graph._session.list_devices()]
+assert [name[-5:] for name in devices] == ["CPU:0", "CPU:1"], devices
 assert [len(home) for home in homes] == [1, 1], homes
 assert [min(home)[-5:] for home in homes] == ["CPU:0", "CPU:1"], homes
 

@@ -15,6 +15,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from service.manifest import ImageInput, Manifest, golden_path, keras_path, openvino_path
+from service.runtimes._tensorflow_graph import SavedGraph
 from training.errors import ExportError
 from training.exporting import export as room
 from training.exporting import goldens, signatures
@@ -92,6 +93,13 @@ def test_the_saved_model_the_conversion_and_the_keras_file_answer_alike(
     assert np.allclose(compiled({"images": images})["probabilities"], expected, atol=1e-5)
 
     assert np.allclose(_softmax(keras.models.load_model(keras_path(exported)), images), expected)
+
+
+def test_tensorflow_serving_can_load_it(exported: Path) -> None:
+    """It runs the graph alone: the checkpoint must hold every variable that the graph reads."""
+    graph = SavedGraph(exported, ["serve"], "/device:CPU:0", threads=0)
+    assert sorted(graph.signatures) == ["classify", "serving_default"]
+    assert graph.uninitialized(["classify", "serving_default"]) == []
 
 
 def test_tables_of_a_model_are_kept(unproven: None, tmp_path: Path) -> None:
