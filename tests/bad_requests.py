@@ -46,7 +46,11 @@ BAD_REQUESTS: list[tuple[str, object, str]] = [
         {"instances": [{"x": [1]}, [1]]},
         "Expecting object but got list at item 1 of input list",
     ),
-    ("half_plus_two", {"instances": [1, 2]}, "the tensor 'x' is float32 [any, 1]; got"),
+    (  # shapes are the graph's to refuse
+        "types",
+        {"signature_name": "pair", "inputs": {"a": [[1], [2]], "b": [1, 2, 3]}},
+        "the model refused its inputs: ",
+    ),
     ("half_plus_two", {"inputs": {"y": 1}}, "Missing named input: x in 'inputs' object."),
     ("half_plus_two", b'{"instances": [[1e39]]}', "to float without loss of precision."),
     ("half_plus_two", b'{"instances": [[true]]}', "Type: True is not of expected type: float"),

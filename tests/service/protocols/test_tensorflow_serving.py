@@ -69,6 +69,7 @@ ROWS = [[1.0], [2.0], [5.0]]
     [
         ({"instances": ROWS}, {"predictions": [[2.5], [3.0], [4.5]]}),
         ({"instances": [[1], [2]]}, {"predictions": [[2.5], [3.0]]}),
+        ({"instances": [1.0, 2.0, 5.0]}, {"predictions": [2.5, 3.0, 4.5]}),
         ({"instances": [{"x": [1.0]}, {"x": [2.0]}]}, {"predictions": [[2.5], [3.0]]}),
         ({"inputs": ROWS}, {"outputs": [[2.5], [3.0], [4.5]]}),
         ({"inputs": {"x": [[1.0]], "extra": 1}}, {"outputs": [[2.5]]}),
