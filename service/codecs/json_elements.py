@@ -19,8 +19,6 @@ from service.codecs.json_text import is_base64, kind, shown
 from service.errors import InvalidInput
 from service.manifest import DType
 
-MANTISSAS: Final = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
-"""Binary digits: integers of no more are exact."""
 OVERFLOWS: Final = {
     "float16": 65520.0,
     "bfloat16": 3.3961775292304957e38,
@@ -36,34 +34,41 @@ def tensorflow_name(dtype: DType) -> str:
     return _TF_NAMES.get(dtype, dtype)
 
 
-def elements_of(values: Sequence[Any], dtype: DType, *, exact: bool = False) -> NDArray[Any]:
+def elements_of(values: Sequence[Any], dtype: DType, *, to_infinity: bool) -> NDArray[Any]:
     """An array of one axis of parsed values that are no lists.
 
-    With `exact`, integers that a type of decimals would round are refused.
+    Decimals too large for the type become infinite with `to_infinity`, as TensorFlow Serving has
+    it; else they are refused.
 
     Raises:
         InvalidInput: a value is not of the type; says which.
     """
     wanted = numpy_dtype(dtype)
-    array = np.empty(len(values), np.float64 if dtype in MANTISSAS else wanted)
-    if dtype in MANTISSAS and set(map(type, values)) <= {float}:
+    array = np.empty(len(values), np.float64 if dtype in OVERFLOWS else wanted)
+    if dtype in OVERFLOWS and set(map(type, values)) <= {float}:
         array[:] = values
         is_large = np.isfinite(array) & (np.abs(array) >= OVERFLOWS[dtype])
-        if not is_large.any():
-            return array.astype(wanted)
-    convert = _conversion(dtype, exact)
+        if to_infinity or not is_large.any():
+            return narrowed(array, wanted)
+    convert = _conversion(dtype, to_infinity)
     for index, value in enumerate(values):
         array[index] = convert(value)
-    return array.astype(wanted, copy=False)
+    return narrowed(array, wanted)
 
 
-def _conversion(dtype: DType, exact: bool) -> Callable[[Any], Any]:
+def narrowed(array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """The array in another type; what is too large for it becomes infinite."""
+    with np.errstate(over="ignore"):
+        return array.astype(dtype, copy=False)
+
+
+def _conversion(dtype: DType, to_infinity: bool) -> Callable[[Any], Any]:
     if dtype == "string":
         return _string
     if dtype == "bool":
         return _bool
-    if dtype in MANTISSAS:
-        return partial(_decimal, dtype=dtype, exact=exact)
+    if dtype in OVERFLOWS:
+        return partial(_decimal, dtype=dtype, to_infinity=to_infinity)
     limits = np.iinfo(numpy_dtype(dtype))
     return partial(_integer, dtype=dtype, limits=range(int(limits.min), int(limits.max) + 1))
 
@@ -72,7 +77,8 @@ def _string(value: Any) -> bytes:
     if is_base64(value):
         text = value["b64"]
         try:
-            return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+            plain = text.encode("ascii").translate(None, b" \t\r\n").rstrip(b"=")
+            return base64.b64decode(plain + b"=" * (-len(plain) % 4), validate=True)
         except ValueError:
             raise InvalidInput(f"Unable to base64 decode {shown(text)}") from None
     if not isinstance(value, str):
@@ -99,16 +105,15 @@ def _integer(value: Any, dtype: DType, limits: range) -> int:
     return value
 
 
-def _decimal(value: Any, dtype: DType, exact: bool) -> float:
+def _decimal(value: Any, dtype: DType, to_infinity: bool) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _mismatch(value, dtype)
     try:
         number = float(value)
-        overflows = math.isfinite(number) and abs(number) >= OVERFLOWS[dtype]
-    except OverflowError:  # an integer of hundreds of digits
-        number, overflows = math.inf, True
-    rounds = exact and isinstance(value, int) and abs(value) >= 2 ** MANTISSAS[dtype]
-    if overflows or rounds:
+        is_taken = to_infinity or not (math.isfinite(number) and abs(number) >= OVERFLOWS[dtype])
+    except OverflowError:  # an integer of hundreds of digits, which TensorFlow Serving refuses too
+        is_taken = False
+    if not is_taken:
         raise InvalidInput(
             f"Cannot convert JSON value: {shown(value)} to {tensorflow_name(dtype)} "
             "without loss of precision."

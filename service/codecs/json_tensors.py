@@ -19,13 +19,17 @@ import simdjson
 from numpy.typing import NDArray
 
 from service.codecs.datatypes import numpy_dtype
-from service.codecs.json_elements import MANTISSAS, OVERFLOWS, elements_of
+from service.codecs.json_elements import OVERFLOWS, elements_of, narrowed
 from service.codecs.json_text import is_list, plain, shown
 from service.errors import InvalidInput
 from service.manifest import DType
 
 _MOST_AXES: Final = 64
 """As many as NumPy has."""
+_WHOLE: Final = 2.0**24
+"""From here on float32 has whole numbers alone, such as seconds since 1970: all digits are sent."""
+_ROUNDED: Final = 2.0**53
+"""From here on they are rounded in float64 too."""
 _BLOCK: Final = 1024
 """Values of a list that are made JSON at once."""
 _NOT_OUTLINE: Final = bytes(set(range(256)) - set(b"[],"))
@@ -40,7 +44,7 @@ def tensor(value: Any, dtype: DType, text: bytes = b"") -> NDArray[Any]:
         InvalidInput: its lists are ragged, or an element is not of the type; says which.
     """
     if isinstance(value, simdjson.Array):
-        numbers, shape = _numbers(value, dtype, exact=True), _first_path(value)
+        numbers, shape = _numbers(value, dtype, to_infinity=True), _first_path(value)
         if numbers is not None and _is_nested_as(value, shape, numbers, text):
             return numbers.reshape(shape)
     return _from_lists(plain(value), dtype)
@@ -59,7 +63,7 @@ def flat(value: Any, dtype: DType) -> NDArray[Any]:
     elements = [plain(value)]
     for _ in range(_MOST_AXES + 1):
         if not any(isinstance(each, list) for each in elements):
-            return elements_of(elements, dtype)
+            return elements_of(elements, dtype, to_infinity=False)
         elements = list(chain(*(each if isinstance(each, list) else [each] for each in elements)))
     raise _too_deep()
 
@@ -73,7 +77,8 @@ def rendered(array: NDArray[Any], *, as_base64: bool = False) -> orjson.Fragment
     if array.dtype.kind in "OSU":
         return orjson.Fragment(orjson.dumps(_strings(array.tolist(), as_base64)))
     if array.dtype.kind not in "iub":
-        array = array if array.dtype == np.float64 else array.astype(np.float32, copy=False)
+        if array.dtype != np.float64:
+            array = _whole(array.astype(np.float32, copy=False))
         is_finite = np.isfinite(array)
         if not is_finite.all():
             return orjson.Fragment(_with_names(_dumps(array), array[~is_finite].tolist()))
@@ -87,6 +92,15 @@ def listed(rows: Iterable[Any]) -> orjson.Fragment:
         orjson.dumps(block)[1:-1] for block in iter(lambda: list(islice(waiting, _BLOCK)), [])
     ]
     return orjson.Fragment(b"[" + b",".join(blocks) + b"]")
+
+
+def _whole(array: NDArray[Any]) -> NDArray[Any]:
+    """float32 in float64, where the shortest decimals of float32 would round whole numbers."""
+    is_whole = (np.abs(array) >= _WHOLE) & (np.abs(array) < _ROUNDED)
+    if not is_whole.any():
+        return array
+    shortest = array.astype(str).astype(np.float64)
+    return np.where(is_whole, array.astype(np.float64), shortest)
 
 
 def _dumps(array: NDArray[Any]) -> bytes:
@@ -115,12 +129,14 @@ def _strings(value: Any, as_base64: bool) -> Any:
     return {"b64": base64.b64encode(content).decode()}
 
 
-def _numbers(value: simdjson.Array, dtype: DType, *, exact: bool = False) -> NDArray[Any] | None:
+def _numbers(
+    value: simdjson.Array, dtype: DType, *, to_infinity: bool = False
+) -> NDArray[Any] | None:
     """The numbers of a list, however nested; None where a slower look must say what they are."""
     if dtype in ("string", "bool"):
         return None
     wanted = numpy_dtype(dtype)
-    is_integer = dtype not in MANTISSAS
+    is_integer = dtype not in OVERFLOWS
     letter = "d" if not is_integer else "u" if dtype == "uint64" else "i"
     try:
         buffer = value.as_buffer(of_type=letter)  # type: ignore[arg-type]  # one of its letters
@@ -134,9 +150,8 @@ def _numbers(value: simdjson.Array, dtype: DType, *, exact: bool = False) -> NDA
         limits = np.iinfo(wanted)
         fits = lowest >= limits.min and highest <= limits.max
     else:
-        limit = 2 ** MANTISSAS[dtype] if exact else OVERFLOWS[dtype]
-        fits = max(-lowest, highest) < limit
-    return numbers.astype(wanted, copy=False) if fits else None
+        fits = to_infinity or max(-lowest, highest) < OVERFLOWS[dtype]
+    return narrowed(numbers, wanted) if fits else None
 
 
 def _first_path(value: Any) -> tuple[int, ...]:
@@ -188,7 +203,7 @@ def _from_lists(value: Any, dtype: DType) -> NDArray[Any]:
     if any(isinstance(each, list) for each in elements):
         depth = len(shape)
         raise InvalidInput(f"Encountered list at unexpected level: {depth} expected < {depth}")
-    return elements_of(elements, dtype, exact=True).reshape(shape)
+    return elements_of(elements, dtype, to_infinity=True).reshape(shape)
 
 
 def _too_deep() -> InvalidInput:

@@ -102,7 +102,9 @@ def _kind(name: str, value: Any) -> int:
 def _list(kind: int, values: Sequence[Any]) -> bytes:
     """The message that holds a feature's values: `BytesList`, `FloatList` or `Int64List`."""
     if kind == _BYTES:
-        return b"".join(protobuf.field(1, each) for each in elements_of(values, "string"))
+        strings = elements_of(values, "string", to_infinity=True)
+        return b"".join(protobuf.field(1, each) for each in strings)
     if kind == _FLOAT:
-        return protobuf.field(1, elements_of(values, "float32").astype(np.dtype("<f4")).tobytes())
+        floats = elements_of(values, "float32", to_infinity=True)
+        return protobuf.field(1, floats.astype(np.dtype("<f4")).tobytes())
     return protobuf.field(1, protobuf.packed(map(int, values)))

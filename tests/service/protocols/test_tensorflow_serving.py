@@ -77,6 +77,7 @@ ROWS = [[1.0], [2.0], [5.0]]
         ({"signature_name": "", "instances": [[1]]}, {"predictions": [[2.5]]}),
         (b'{"instances": [[1]]} and more', {"predictions": [[2.5]]}),
         (b'{"instances": [[Infinity]]}', {"predictions": [[math.inf]]}),
+        (b'{"instances": [[1e39], [1435774380]]}', {"predictions": [[math.inf], [717887168.0]]}),
     ],
 )
 def test_half_plus_two_answers_as_documented(server: Server, body: object, expected: Any) -> None:

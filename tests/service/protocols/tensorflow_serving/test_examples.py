@@ -73,7 +73,7 @@ def test_long_features_have_long_lengths() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [None, [1, 2.0], ["a", 1], {"a": 1}, {"b64": "?"}, [[1]], 2**63, -(2**63) - 1, 1e39]
+    "value", [None, [1, 2.0], ["a", 1], {"a": 1}, {"b64": "?"}, [[1]], 2**63, -(2**63) - 1]
 )
 def test_values_that_no_feature_holds_are_refused(value: Any) -> None:
     with pytest.raises(InvalidInput):
