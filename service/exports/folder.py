@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
 from service.errors import InvalidExport
 from service.manifest import MODEL_NAME, manifest_path
 
 logger = logging.getLogger(__name__)
+
+TRITON_FOLDER: Final = "model.savedmodel"
+"""The folder in a version's folder that holds the SavedModel, as Triton has it."""
+SAVED_MODEL: Final = "saved_model.pb"
+"""The file that makes a folder a SavedModel."""
+_GREATEST_VERSION: Final = 2**63 - 1
+_MOST_DIGITS: Final = 100
+"""A longer name is no version, whatever zeros it begins with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +45,9 @@ class Export:
 def scan(models_dir: Path) -> dict[str, list[Export]]:
     """Every version of every model in `models_dir`, by name, the newest version last.
 
-    A version is a folder whose name is a positive integer and which holds a SavedModel, as
-    TensorFlow Serving reads it; anything else in the folder is left alone, and so, with a warning,
-    is a folder of versions whose name is no model's name.
+    A version is a folder whose name is digits and which holds a SavedModel, as TensorFlow Serving
+    reads it (`00000123` is version 123), or one in `model.savedmodel/`, as Triton reads it. A
+    model that stands elsewhere is left out with a warning that says where it should be.
 
     Raises:
         InvalidExport: `models_dir` is not a folder.
@@ -49,7 +59,11 @@ def scan(models_dir: Path) -> dict[str, list[Export]]:
         )
     found = {}
     for folder in sorted(models_dir.iterdir()):
-        if folder.name.startswith(".") or not (versions := _versions(folder)):
+        if folder.name.startswith("."):
+            continue
+        if reason := _misplaced(folder):
+            _warn_once(f"{folder} is left out: {reason}")
+        if not (versions := _versions(folder)):
             continue
         if MODEL_NAME.fullmatch(folder.name):
             found[folder.name] = versions
@@ -83,21 +97,44 @@ def find(folder: Path) -> Export:
         return versions[-1]
     raise InvalidExport(
         f"{folder} holds no export: expected <name>/<version>/ with a saved_model.pb in it, "
-        "the version a positive integer"
+        "the version a number"
     )
+
+
+def version_of(name: str) -> int | None:
+    """The version that a folder's name says, such as 123 of `00000123`; None where it says none."""
+    is_number = name.isascii() and name.isdigit() and len(name) < _MOST_DIGITS
+    return int(name) if is_number and int(name) <= _GREATEST_VERSION else None
+
+
+def _misplaced(folder: Path) -> str | None:
+    """Why a model in the folder is not served, where one stands in the wrong place."""
+    try:
+        if (folder / SAVED_MODEL).is_file():
+            return f"a SavedModel stands right in it: move it into {folder / '1'}"
+        for version in folder.iterdir() if folder.is_dir() else ():
+            if (version / "saved_model.pbtxt").is_file() and _location(version) is None:
+                return f"{version.name}/saved_model.pbtxt is text: save it as {SAVED_MODEL}"
+    except OSError:  # `_versions` says what is wrong
+        pass
+    return None
 
 
 def _versions(folder: Path) -> list[Export]:
     if not folder.is_dir():
         return []
     try:
-        exports = [export for entry in folder.iterdir() if (export := _export(entry)) is not None]
+        found = [export for entry in folder.iterdir() if (export := _export(entry)) is not None]
     except FileNotFoundError:  # removed while it was read
         return []
     except PermissionError as error:
         # One folder that this user may not read must not keep the other models from serving.
         _warn_once(f"{folder} is left out: {error.strerror}")
         return []
+    counts = Counter(export.version for export in found)
+    for version in [version for version, count in counts.items() if count > 1]:
+        _warn_once(f"{folder} has several folders of version {version}, of which none is served")
+    exports = [export for export in found if counts[export.version] == 1]
     return sorted(exports, key=lambda export: export.version)
 
 
@@ -108,13 +145,18 @@ def _warn_once(text: str) -> None:
 
 
 def _export(folder: Path) -> Export | None:
-    name = folder.name
-    is_version = name.isascii() and name.isdigit() and name[0] != "0"
-    if not is_version or not (folder / "saved_model.pb").is_file():
+    version, location = version_of(folder.name), _location(folder)
+    if version is None or location is None:
         return None
-    files = sorted(_files(folder))
+    files = sorted(_files(location))
     changed_at = max((changed for *_, changed in files), default=0.0)
-    return Export(folder.parent.name, int(name), folder, hash(tuple(files)), changed_at)
+    return Export(folder.parent.name, version, location, hash(tuple(files)), changed_at)
+
+
+def _location(version: Path) -> Path | None:
+    """Where the SavedModel of a version's folder stands; None where there is none."""
+    places = (version, version / TRITON_FOLDER)
+    return next((place for place in places if (place / SAVED_MODEL).is_file()), None)
 
 
 def _files(folder: Path) -> Iterator[tuple[str, int, int, float]]:

@@ -11,10 +11,13 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from service.exports.folder import SAVED_MODEL, TRITON_FOLDER, version_of
 from service.exports.remote import checksums
 from service.manifest import MODEL_NAME
 
 PLANS: Final = "models.yaml"
+_SAVED_MODELS: Final = {SAVED_MODEL, f"{TRITON_FOLDER}/{SAVED_MODEL}"}
+"""One of them makes a folder a version."""
 
 _LARGEST_NAME: Final = 255
 _ODD: Final = re.compile(r"[/\\:\x00-\x1f]")
@@ -72,7 +75,7 @@ def place(address: str, root: str) -> Place | None:
     # An empty last part is an object store's mark for a folder.
     if len(parts) < 3 or not parts[-1] or not _is_shown(parts):
         return None
-    return Place(Version(parts[0], int(parts[1])), parts[2:])
+    return Place(Version(parts[0], version_of(parts[1]) or 0), parts[2:])
 
 
 def leads_to_models(folder: str, root: str) -> bool:
@@ -84,9 +87,9 @@ def leads_to_models(folder: str, root: str) -> bool:
 def _is_shown(parts: tuple[str, ...]) -> bool:
     """Whether these are a model's name, a version, and what stands below it and is not hidden."""
     name, number = (*parts, "1")[:2]
-    is_number = number.isascii() and number.isdigit() and number[0] != "0" and len(number) < 19
     is_hidden = any(part.startswith(".") for part in parts)
-    return is_number and not is_hidden and MODEL_NAME.fullmatch(name) is not None
+    is_version = version_of(number) is not None
+    return is_version and not is_hidden and MODEL_NAME.fullmatch(name) is not None
 
 
 def _parts(address: str, root: str) -> tuple[str, ...]:
@@ -128,7 +131,7 @@ def arrange(
         above = {path[: slash.start()] for path in own for slash in re.finditer("/", path)}
         if both := above & own.keys():  # an object store has no folders, and does not mind
             listing.refused[version] = f"it has a file and a folder of one name: {min(both)!r}"
-        elif version not in listing.refused and "saved_model.pb" in own:
+        elif version not in listing.refused and _SAVED_MODELS & own.keys():
             listing.versions[version] = tuple(own[path] for path in sorted(own))
     return listing
 

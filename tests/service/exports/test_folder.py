@@ -34,9 +34,8 @@ def test_the_newest_version_is_the_largest_number(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "junk",
     [
-        "digits/007",
-        "digits/0",
         "digits/-3",
+        f"digits/{2**63}",
         "digits/4.0",
         "digits/latest",
         "digits/５",
@@ -51,6 +50,44 @@ def test_what_is_not_a_version_is_left_alone(tmp_path: Path, junk: str) -> None:
     real = saved_model(tmp_path / "digits" / "3")
     saved_model(tmp_path / junk)
     assert names(newest(tmp_path)) == [("digits", 3, real)]
+
+
+def test_versions_are_read_as_tensorflow_serving_writes_them(tmp_path: Path) -> None:
+    padded, zero, largest = (
+        saved_model(tmp_path / "half_plus_two" / name) for name in ("00000123", "0", f"{2**63 - 1}")
+    )
+    assert names(scan(tmp_path)["half_plus_two"]) == [
+        ("half_plus_two", 0, zero),
+        ("half_plus_two", 123, padded),
+        ("half_plus_two", 2**63 - 1, largest),
+    ]
+
+
+def test_two_folders_of_one_version_are_said_and_neither_is_served(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("1", "01", "2"):
+        saved_model(tmp_path / "digits" / name)
+    assert [export.version for export in scan(tmp_path)["digits"]] == [2]
+    assert "digits has several folders of version 1, of which none is served" in caplog.text
+
+
+def test_a_saved_model_where_triton_has_it_is_a_version(tmp_path: Path) -> None:
+    folder = saved_model(tmp_path / "digits" / "1" / "model.savedmodel")
+    assert names(newest(tmp_path)) == [("digits", 1, folder)]
+    assert names([find(tmp_path / "digits" / "1")]) == [("digits", 1, folder)]
+
+
+def test_a_model_in_the_wrong_place_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    saved_model(tmp_path / "bare")
+    (tmp_path / "text" / "1").mkdir(parents=True)
+    (tmp_path / "text" / "1" / "saved_model.pbtxt").write_text("")
+    assert scan(tmp_path) == {}
+    bare, text = caplog.messages
+    assert bare.endswith(f"stands right in it: move it into {tmp_path / 'bare' / '1'}")
+    assert text.endswith("1/saved_model.pbtxt is text: save it as saved_model.pb")
 
 
 def test_a_model_whose_name_cannot_be_served_is_warned_of(

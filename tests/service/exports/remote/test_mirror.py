@@ -108,6 +108,8 @@ def test_what_is_a_model_is_mirrored_and_nothing_else(store: Store, tmp_path: Pa
         "mnist/1/assets/größen und maße.txt": "é".encode(),
         "mnist/1/saved_model.pb": b"graph",
         "mnist/1/variables/variables.index": b"index",
+        "mnist/2/saved_model.pb": b"graph",
+        "mnist/2/variables/variables.index": b"index",
         "models.yaml": b"models: {}",
     }
     assert not hidden(own.local)
