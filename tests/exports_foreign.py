@@ -7,6 +7,7 @@ serialized `tf.Example`s to classify or regress.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +203,31 @@ def write_peculiar(folder: Path) -> None:
         return {"y": tf.reduce_sum(x)}
 
     _save(folder, complex=magnitude, ragged=words, nothing=nothing, total=total)
+
+
+def write_examples(folder: Path) -> None:
+    """Write a TensorFlow 2 SavedModel of x / 2 + 2 for examples with a feature x.
+
+    `regress` and `classify` answer as such signatures should; `pairs`, `total` and `flat` give
+    outputs of other shapes.
+    """
+
+    def half(inputs: tf.Tensor) -> tf.Tensor:
+        features = {"x": tf.io.FixedLenFeature([1], tf.float32)}
+        return 0.5 * tf.io.parse_example(inputs, features)["x"] + 2.0
+
+    def signature(name: str, change: Callable[[tf.Tensor], tf.Tensor]) -> Any:
+        spec = tf.TensorSpec([None], tf.string, name="inputs")
+        return tf.function(lambda inputs: {name: change(half(inputs))}, input_signature=[spec])
+
+    _save(
+        folder,
+        regress=signature("outputs", tf.identity),
+        classify=signature("scores", tf.identity),
+        pairs=signature("outputs", lambda y: tf.concat([y, y], 1)),
+        total=signature("outputs", lambda y: tf.reduce_sum(y, 0)),
+        flat=signature("scores", lambda y: y[:, 0]),
+    )
 
 
 def write_warmup(export: Path, *logs: prediction_log_pb2.PredictionLog) -> Path:

@@ -39,6 +39,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     warm = [predict_log(x=np.ones((rows, 1), np.float32)) for rows in (1, 2)]
     exports_foreign.write_warmup(folder / "half_plus_two" / "123", *warm)
     exports_foreign.write_types(folder / "types" / "1")
+    exports_foreign.write_examples(folder / "examples" / "1")
     write_classifier(folder / "shade" / "7")
     (folder / "broken" / "1").mkdir(parents=True)
     (folder / "broken" / "1" / "saved_model.pb").write_bytes(b"no SavedModel")
@@ -281,9 +282,12 @@ def test_examples_are_regressed_and_share_their_context(server: Server) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"signature_name": "regress_x_to_y"}, "Expected classification signature method_name to"),
+        (
+            {"signature_name": "regress_x_to_y"},
+            "Expected classification signature outputs to contain classes or scores; ",
+        ),
         ({"signature_name": "no"}, 'Serving signature name: "no" not found in signature def'),
-        ({"signature_name": ""}, "Was: tensorflow/serving/predict"),
+        ({"signature_name": ""}, "No classification inputs found in SignatureDef: "),
         ({"examples": []}, "'examples' value is an empty array"),
         ({"examples": 5}, "Expecting 'examples' value to be an list/array"),
         ({"examples": [5]}, "Example must be JSON object but got JSON Number"),
@@ -302,6 +306,33 @@ def test_examples_that_cannot_be_classified(
     assert reason in refusal(ask(server, "half_plus_two:classify", body), 400)
 
 
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [("regress", [42.0, 3.0]), ("classify", [[["", 42.0]], [["", 3.0]]])],
+)
+def test_signatures_of_tensorflow_2_take_examples_whatever_their_method(
+    server: Server, path: str, expected: Any
+) -> None:
+    body = {"signature_name": path, "examples": [{"x": 80.0}, {"x": 2.0}]}
+    assert answer(server, f"examples:{path}", body) == {"results": expected}
+
+
+@pytest.mark.parametrize(
+    ("path", "signature", "reason"),
+    [
+        ("regress", "pairs", "Expected output Tensor shape to be either [batch_size] or [batch_"),
+        ("regress", "total", "Input batch size did not match output batch size: 2 vs. 1"),
+        ("classify", "flat", "Expected Tensor shape: [batch_size num_classes] but got [2]"),
+        ("classify", "regress", "Expected classification signature outputs to contain classes"),
+    ],
+)
+def test_outputs_that_are_no_answer_are_a_bad_request(
+    server: Server, path: str, signature: str, reason: str
+) -> None:
+    body = {"signature_name": signature, "examples": [{"x": 80.0}, {"x": 2.0}]}
+    assert reason in refusal(ask(server, f"examples:{path}", body), 400)
+
+
 def test_our_own_exports_classify_pictures(server: Server) -> None:
     files = [base64.b64encode(picture(value)).decode() for value in (0, 255)]
     body = {"examples": [{"image": {"b64": files[0]}}, {"image": [{"b64": files[1]}]}]}
@@ -314,7 +345,7 @@ def test_our_own_exports_classify_pictures(server: Server) -> None:
     said = refusal(ask(server, "shade:classify", {"instances": []}), 400)
     assert said.endswith("key 'examples' is expected and was not found")
     said = refusal(ask(server, "shade:regress", {"examples": EXAMPLES}), 400)
-    assert said.startswith("Expected regression signature method_name to be")
+    assert said.startswith("No regression inputs found in SignatureDef: ")
 
 
 def test_status_says_the_state_of_each_version(server: Server) -> None:

@@ -212,7 +212,7 @@ def test_signatures_that_take_no_examples_say_so(stub: Any) -> None:
     request.input.example_list.examples.append(_example(x=2))
     status, text = _refused(stub.Regress, request)
     assert status is StatusCode.INVALID_ARGUMENT
-    assert text.startswith("Expected regression signature method_name to be tensorflow/serving/re")
+    assert text.startswith("No regression inputs found in SignatureDef: ")
 
 
 def test_signatures_are_described(stub: Any, grpc_server: Server) -> None:
