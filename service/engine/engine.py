@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Collection, Sequence
 from functools import partial
-from typing import Final, NamedTuple, TypeVar, cast
+from typing import Final, TypeVar, cast
 
 from service import runtimes
 from service.batching import tensors
@@ -14,38 +14,25 @@ from service.engine.classify import Prediction, Probabilities, top
 from service.engine.embed import Encoder, Input, Purpose, Vectors
 from service.engine.shadow import Shadows
 from service.errors import (
-    DeadlineExceeded,
     InputTooLarge,
     InvalidInput,
-    LabelNotFound,
-    NotReady,
     RequestError,
     ServiceError,
     UnsupportedTask,
 )
-from service.machine.timeouts import within
-from service.manifest import ImageInput, Modality, Task
+from service.manifest import ImageInput
 from service.preprocessing.image import Picture
-from service.repository import lending
+from service.repository.deadline import before_deadline
 from service.repository.lease import Lease
 from service.repository.model import Model
 from service.repository.reconciler import Upkeep
 from service.repository.repository import Repository
-from service.repository.versions import Shelf
 from service.runtimes import Tensors
 from service.settings import Settings
 
 T = TypeVar("T")
 
 _TOP_K: Final = 5
-
-
-class Classification(NamedTuple):
-    """The answer to one request: the model that gave it, and predictions picture by picture."""
-
-    model: str
-    version: int
-    results: list[list[Prediction]]
 
 
 class Engine:
@@ -86,13 +73,13 @@ class Engine:
     def is_settled(self) -> bool:
         """Whether nothing is being loaded."""
         loading = any(each.state == "loading" for each in self.models)
-        return not loading and not self._upkeep.waits_for
+        return not loading and not self.repository.waits_for
 
     def missing(self) -> dict[str, str]:
         """The required models that are not ready, each with the reason; empty when all are."""
         if self._closing:
             return {"*": "the service is shutting down"}
-        if waits_for := self._upkeep.waits_for:
+        if waits_for := self.repository.waits_for:
             return {"*": waits_for}
         required, shelves = self.settings.required_models, self.repository.shelves
         if required is None and not shelves:
@@ -117,53 +104,6 @@ class Engine:
         model = shelf.pick()
         return f"{model.state}: {model.reason}"
 
-    async def lease(
-        self,
-        name: str | None,
-        *,
-        version: int | None = None,
-        label: str | None = None,
-        key: str | None = None,
-        task: Task | None = None,
-        modalities: Collection[Modality] = (),
-    ) -> Lease:
-        """The version that is to answer a request, loaded first where that was left for later.
-
-        A call that names neither version nor label goes where the model's plan sends it; calls of
-        the same `key` go to the same. `name` may be None when exactly one model can do `task`,
-        or can embed all of `modalities`.
-
-        Raises:
-            ServiceError: there is no such model, version or label, or it is not ready.
-        """
-        if self._closing:
-            raise NotReady("the service is shutting down")
-        if waits_for := self._upkeep.waits_for:
-            raise NotReady(f"the models are not here yet: {waits_for}")
-        if version is not None and label is not None:
-            raise InvalidInput("name a version or a label of the model, not both", param="label")
-        found = self._only_one_for(task, modalities) if name is None else name
-        shelf = self.repository.shelf(found)
-        if version is None and label is None:
-            return await self._lease_by_plan(shelf, key)
-        model = shelf.pick(version, label)
-        if model.state != "ready":
-            model = await self._in_time(self.repository.bring(found, version, label))
-        return lending.lend(shelf, model, label) if label else Lease(model)
-
-    async def _lease_by_plan(self, shelf: Shelf, key: str | None) -> Lease:
-        label = shelf.choose(key)
-        model = shelf.pick(label=label)
-        if model.state != "ready":
-            try:
-                model = await self._in_time(self.repository.bring(shelf.name, label=label))
-            except (NotReady, LabelNotFound):
-                if label is None:
-                    raise
-                # It failed to load at its first call, or lost its label: nobody is to suffer.
-                label, model = None, await self._in_time(self.repository.bring(shelf.name))
-        return lending.lend_by_plan(shelf, model, label) if shelf.plan.labels else Lease(model)
-
     def top_k(self, asked: int | None) -> int:
         """How many classes a picture gets where `asked` are asked for, five when left out.
 
@@ -176,16 +116,9 @@ class Engine:
         return min(_TOP_K, most) if asked is None else asked
 
     async def classify(
-        self,
-        files: Sequence[bytes],
-        *,
-        model: str | None = None,
-        version: int | None = None,
-        label: str | None = None,
-        key: str | None = None,
-        top_k: int | None = None,
-    ) -> Classification:
-        """Classify picture files; `model` may be left out when exactly one can answer.
+        self, lease: Lease, files: Sequence[bytes], *, top_k: int | None = None
+    ) -> list[list[Prediction]]:
+        """Classify picture files by a leased model.
 
         Each picture gets its `top_k` best classes, five when left out.
 
@@ -194,18 +127,15 @@ class Engine:
         """
         count = self.top_k(top_k)
         self._check_files(files)
-        asked = self.lease(model, version=version, label=label, key=key, task="classify")
-        with await asked as lease:
-            export, labels, image = lease.model.export, lease.manifest.labels, lease.manifest.image
-            signature = lease.signature_for("classify")
-            if image is None or labels is None:
-                raise UnsupportedTask(f"'{export.name}' takes no pictures", param="model")
-            pictures = [self._open(data, index) for index, data in enumerate(files)]
-            answers = await self._in_time(self._answer(lease.model, signature, pictures, image))
-            if lease.shadowed is not None:
-                self._shadows.classify(lease, pictures, answers, self._answer)
-            results = [top(answer, labels, count) for answer in answers]
-            return Classification(export.name, export.version, results)
+        labels, image = lease.manifest.labels, lease.manifest.image
+        signature = lease.signature_for("classify")
+        if image is None or labels is None:
+            raise UnsupportedTask(f"'{lease.model.export.name}' takes no pictures", param="model")
+        pictures = [self._open(data, index) for index, data in enumerate(files)]
+        answers = await self._in_time(self._answer(lease.model, signature, pictures, image))
+        if lease.shadowed is not None:
+            self._shadows.classify(lease, pictures, answers, self._answer)
+        return [top(answer, labels, count) for answer in answers]
 
     async def embed(
         self,
@@ -293,13 +223,9 @@ class Engine:
         rows = _all_good(await self._decoders.rows(pictures, image))
         return _all_good(await model.run(signature, rows))
 
-    async def _in_time(self, work: Awaitable[T], timeout_s: float | None = None) -> T:
-        seconds = min(timeout_s or self.settings.request_timeout_s, self.settings.request_timeout_s)
-        try:
-            return await within(seconds, work)
-        except TimeoutError:
-            message = f"no answer within {seconds:g} s: the service is busy or the model is slow"
-            raise DeadlineExceeded(message) from None
+    def _in_time(self, work: Awaitable[T], timeout_s: float | None = None) -> Awaitable[T]:
+        longest_s = self.settings.request_timeout_s
+        return before_deadline(min(timeout_s or longest_s, longest_s), work)
 
     def _check_files(self, files: Sequence[bytes]) -> None:
         limits = self.settings
@@ -325,35 +251,11 @@ class Engine:
                     f"the request has {count} {what}; at most {most} are taken", param="input"
                 )
 
-    def _only_one_for(self, task: Task | None, modalities: Collection[Modality]) -> str:
-        # By what the exports promise, so that the answer does not depend on which loaded first.
-        shelves = [each for each in self.repository.shelves.values() if each.models]
-        able = [each.name for each in shelves if _can(each.pick(), task, modalities)]
-        does = " ".join([task or "answer", " and ".join(f"{each}s" for each in sorted(modalities))])
-        does = does.rstrip()
-        if not able:
-            states = ", ".join(f"{each.name} ({each.pick().state})" for each in shelves)
-            raise NotReady(f"no model is ready to {does}; there are: {states or 'none at all'}")
-        if len(able) > 1:
-            raise InvalidInput(
-                f"several models can {does}; name one in 'model': {', '.join(able)}", param="model"
-            )
-        return able[0]
-
     def _open(self, data: bytes, index: int) -> Picture:
         try:
             return Picture.open(data, max_pixels=self.settings.max_image_pixels)
         except ServiceError as error:
             raise _about_picture(error, index) from None
-
-
-def _can(model: Model, task: Task | None, modalities: Collection[Modality]) -> bool:
-    manifest = model.manifest
-    return (
-        manifest is not None
-        and (task is None or manifest.signature_for(task) is not None)
-        and manifest.encoders.keys() >= set(modalities)
-    )
 
 
 async def _run_whole(model: Model, signature: str, inputs: Tensors, priority: int) -> Tensors:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import Self
 
 from service.errors import CapacityError, InvalidInput, ModelError, UnsupportedTask
 from service.manifest import Manifest, Task
+from service.observability import metrics
 from service.repository.model import Model
 from service.repository.traffic import Traffic
+from service.repository.versions import Shelf
 
 Ended = Callable[[float, bool], None]
 """Is told how many seconds a lease lasted, and whether the model failed it."""
@@ -20,7 +23,7 @@ _DEFAULT = "serving_default"
 
 
 class Lease:
-    """`with await engine.lease("mnist-lenet5") as lease:`; ends with the block, once."""
+    """`with await repository.lease(ModelSpec("mnist-lenet5")) as lease:`; ends with the block."""
 
     __slots__ = ("_ended", "_started", "label", "manifest", "model", "shadowed")
 
@@ -92,3 +95,29 @@ class Lease:
                 param="model",
             )
         return name
+
+
+def lend_by_plan(shelf: Shelf, model: Model, label: str | None) -> Lease:
+    """Lend the version that the plan chose for a call that names none; its shadow is asked too."""
+    traffic, shadow = shelf.traffic, shelf.plan.shadow
+    traffic.calls[label] += 1
+    version = model.export.version
+    metrics.SPLIT_CALLS.labels(shelf.name, str(version), label or "").inc()
+    is_shadowed = shadow is not None and shelf.labels.get(shadow, version) != version
+    ended = _judge(shelf, label)
+    return Lease(model, label, ended, traffic if is_shadowed else None)
+
+
+def lend(shelf: Shelf, model: Model, label: str) -> Lease:
+    """Lend the version of a label that was asked for by name."""
+    return Lease(model, label, _judge(shelf, label))
+
+
+def _judge(shelf: Shelf, label: str | None) -> Ended | None:
+    return partial(_note, shelf, shelf.traffic, label) if shelf.traffic.trials else None
+
+
+def _note(shelf: Shelf, traffic: Traffic, label: str | None, seconds: float, failed: bool) -> None:
+    verdict = traffic.record(label, seconds, failed)
+    if verdict is not None and shelf.traffic is traffic:  # else the plan has changed meanwhile
+        shelf.roll_back(verdict.label, verdict.reason)

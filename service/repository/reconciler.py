@@ -32,17 +32,7 @@ class Upkeep:
         self._repository = repository
         self._settings = settings
         self._task: asyncio.Task[None] | None = None
-        address = settings.models_address
-        self._mirror = None if address is None else Mirror(address, settings.cache_dir)
-        self._has_found = False
-        self._problem = ""
-
-    @property
-    def waits_for(self) -> str:
-        """What must be done before any model is known, or what is wrong; empty when they are."""
-        if self._has_found or self._mirror is None:
-            return ""
-        return self._problem or self._mirror.status or f"fetching {self._settings.models_shown}"
+        self._mirror = repository.mirror
 
     async def start(self) -> None:
         """Find the models and begin to load them; returns before they are ready.
@@ -65,17 +55,17 @@ class Upkeep:
 
     async def _find(self) -> None:
         await self._repository.start()
-        self._has_found = True
         if not self._repository.shelves:
             logger.warning("there are no models in %s", self._settings.models_shown)
 
     async def _find_fetched(self, mirror: Mirror) -> None:
-        while not self._has_found:
+        while True:
             await mirror.start()
             try:
                 await self._find()
+                return
             except ServiceError as error:  # a models.yaml that is wrong, to be mended in the store
-                self._problem = error.message
+                self._repository.problem = error.message
                 logger.error("%s", error.message)
                 await asyncio.sleep(max(self._settings.remote_poll_s, _FETCH_AGAIN_S))
 

@@ -9,18 +9,31 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-from service.errors import Conflict, InvalidPlan, ModelNotFound, NotReady
+from service.errors import (
+    Conflict,
+    InvalidInput,
+    InvalidPlan,
+    LabelNotFound,
+    ModelNotFound,
+    NotReady,
+)
 from service.exports import folder
 from service.exports.folder import Export
+from service.exports.remote.mirror import Mirror
 from service.machine import memory
+from service.manifest import Modality, Task
 from service.observability import metrics
+from service.repository.deadline import before_deadline
 from service.repository.eviction import Budget
+from service.repository.lease import Lease, lend, lend_by_plan
 from service.repository.model import Model
+from service.repository.model_spec import ModelSpec
 from service.repository.plans import models_file
 from service.repository.plans.plan import Plans
+from service.repository.selection import only_one_for
 from service.repository.versions import Shelf, answers
 from service.settings import Settings
 
@@ -37,7 +50,13 @@ class Repository:
     """Every model of the service. Its methods are called on one event loop."""
 
     def __init__(self, settings: Settings) -> None:
+        address = settings.models_address
+        self.mirror = None if address is None else Mirror(address, settings.cache_dir)
+        """The local copy of the remote store, where the models come from one."""
+        self.problem = ""
+        """Why no model could be found, where that was tried."""
         self._settings = settings
+        self._has_found = False
         self._plans = Plans()
         self._unmet: list[str] = []
         self._shelves: dict[str, Shelf] = {}
@@ -74,6 +93,62 @@ class Repository:
                 f"there is no model '{name[:100]}'; there are: {known}", param="model"
             )
         return shelf
+
+    @property
+    def waits_for(self) -> str:
+        """What must be done before any model is known, or what is wrong; empty when they are."""
+        if self._has_found or self.mirror is None:
+            return ""
+        return self.problem or self.mirror.status or f"fetching {self._settings.models_shown}"
+
+    async def lease(
+        self, spec: ModelSpec, task: Task | None = None, modalities: Collection[Modality] = ()
+    ) -> Lease:
+        """The version that is to answer a request, loaded first where that was left for later.
+
+        A request that names neither version nor label goes where the model's plan sends it. It may
+        name no model when exactly one can do `task`, or can embed all of `modalities`.
+
+        Raises:
+            ServiceError: there is no such model, version or label, or it is not ready.
+        """
+        name, version, label, key = spec
+        if self._closing:
+            raise NotReady("the service is shutting down")
+        if waits_for := self.waits_for:
+            raise NotReady(f"the models are not here yet: {waits_for}")
+        if version is not None and label is not None:
+            raise InvalidInput("name a version or a label of the model, not both", param="label")
+        if name is None:
+            shelf = only_one_for(self._shelves.values(), task, modalities)
+        else:
+            shelf = self.shelf(name)
+        if version is None and label is None:
+            return await self._lease_by_plan(shelf, key)
+        model = shelf.pick(version, label)
+        if model.state != "ready":
+            model = await self._bring_in_time(shelf.name, version, label)
+        return lend(shelf, model, label) if label else Lease(model)
+
+    async def _lease_by_plan(self, shelf: Shelf, key: str | None) -> Lease:
+        label = shelf.choose(key)
+        model = shelf.pick(label=label)
+        if model.state != "ready":
+            try:
+                model = await self._bring_in_time(shelf.name, label=label)
+            except (NotReady, LabelNotFound):
+                if label is None:
+                    raise
+                # It failed to load at its first call, or lost its label: fall back to the version
+                # that answers the rest.
+                label, model = None, await self._bring_in_time(shelf.name)
+        return lend_by_plan(shelf, model, label) if shelf.plan.labels else Lease(model)
+
+    async def _bring_in_time(
+        self, name: str, version: int | None = None, label: str | None = None
+    ) -> Model:
+        limit_s = self._settings.request_timeout_s
+        return await before_deadline(limit_s, self.bring(name, version, label))
 
     async def bring(self, name: str, version: int | None = None, label: str | None = None) -> Model:
         """A version that is ready, loaded now where that was left for the first request.
@@ -113,6 +188,7 @@ class Repository:
         for shelf in self._take_in(found):
             shelf.is_awaited = True
             self._expect(shelf)
+        self._has_found = True
 
     async def load_all(self) -> None:
         """Load every model that is not left for its first request."""

@@ -2,82 +2,66 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from service.engine.engine import Engine
 from service.errors import Conflict, IndexOutdated, ModelNotFound, VersionNotFound
 from service.repository.lease import Lease
+from service.repository.model_spec import ModelSpec
+from service.repository.repository import Repository
 from service.search.stores import Binding
 
 
-class Choice(NamedTuple):
-    """Which model a request names, if any."""
-
-    model: str | None = None
-    version: int | None = None
-    label: str | None = None
-    key: str | None = None
-
-
 async def lease_to_fill(
-    engine: Engine, name: str, bound: Binding | None, choice: Choice, *, needed: bool
+    repository: Repository, name: str, bound: Binding | None, spec: ModelSpec, *, needed: bool
 ) -> Lease | None:
     """The version that is to fill an index, or None where its vectors are nobody's.
 
     Raises:
         Conflict: the index is bound to something else.
-        ServiceError: as `Engine.lease` does.
+        ServiceError: as `Repository.lease` does.
     """
     if bound is not None:
-        return await lease_to_ask(engine, name, bound, choice, needed=needed)
-    if needed or choice.model is not None:
-        return await engine.lease(
-            choice.model,
-            version=choice.version,
-            label=choice.label,
-            key=choice.key,
-            task="embed",
-        )
+        return await lease_to_ask(repository, name, bound, spec, needed=needed)
+    if needed or spec.name is not None:
+        return await repository.lease(spec, "embed")
     return None
 
 
 async def lease_to_ask(
-    engine: Engine, name: str, bound: Binding, choice: Choice, *, needed: bool
+    repository: Repository, name: str, bound: Binding, spec: ModelSpec, *, needed: bool
 ) -> Lease | None:
     """The version that filled an index, or None where its vectors are nobody's.
 
     Raises:
         Conflict: the request names another, or there is none and it is needed.
         IndexOutdated: it is not served any more.
-        ServiceError: as `Engine.lease` does.
+        ServiceError: as `Repository.lease` does.
     """
     model, version = bound.model, bound.version
     if model is None:
-        if needed or choice.model is not None:
+        if needed or spec.name is not None:
             raise Conflict(
                 f"the index '{name}' has vectors that no model of this service made: send a "
                 f"'vector' of {bound.width} numbers, or embed anew what it kept by "
                 f"POST /v1/indexes/{name}/embed",
             )
         return None
-    if choice.model not in (None, model):
+    if spec.name not in (None, model):
         raise Conflict(
-            f"the index '{name}' is bound to the model '{model}', not '{choice.model}': "
+            f"the index '{name}' is bound to the model '{model}', not '{spec.name}': "
             "their vectors cannot be compared",
             param="model",
         )
-    if choice.version is None and choice.label is None:
+    if spec.version is None and spec.label is None:
         try:
-            return await engine.lease(model, version=version, task="embed")
+            return await repository.lease(ModelSpec(model, version), "embed")
         except (ModelNotFound, VersionNotFound) as error:
             raise IndexOutdated(outdated(name, bound, error.message)) from None
-    lease = await engine.lease(model, version=choice.version, label=choice.label)
+    lease = await repository.lease(ModelSpec(model, spec.version, spec.label))
     if (asked := lease.model.export.version) != version:
         with lease:
             raise Conflict(
                 f"the index '{name}' is bound to version {version} of '{model}', not {asked}: "
                 "their vectors cannot be compared",
-                param="version" if choice.label is None else "label",
+                param="version" if spec.label is None else "label",
             )
     return lease
 

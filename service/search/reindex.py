@@ -10,7 +10,8 @@ from service.engine.engine import Engine
 from service.engine.similarity import unit
 from service.errors import Conflict, ModelNotFound, RequestError
 from service.repository.lease import Lease
-from service.search.binding import Choice, binding_of
+from service.repository.model_spec import ModelSpec
+from service.search.binding import binding_of
 from service.search.stores import Draft, IndexInfo, Item, VectorStore
 
 T = TypeVar("T")
@@ -37,12 +38,12 @@ class Renewal:
         limits = engine.settings
         self._at_once = min(limits.max_images, limits.max_texts)
 
-    async def run(self, choice: Choice, *, truncate: bool, drop_vectors: bool) -> None:
+    async def run(self, spec: ModelSpec, *, truncate: bool, drop_vectors: bool) -> None:
         """Embed it all, as `Search.renew` says."""
         name = self._info.name
         if not drop_vectors:
             await self._check_sources()
-        with await self._lease(choice) as lease:
+        with await self._lease(spec) as lease:
             binding = binding_of(lease)
             draft = await self._run(lambda: self._store.draft(name, binding))
             try:
@@ -52,18 +53,14 @@ class Renewal:
                 await self._run(draft.discard)
                 raise
 
-    async def _lease(self, choice: Choice) -> Lease:
+    async def _lease(self, spec: ModelSpec) -> Lease:
         bound = self._info.binding.model
         try:
-            return await self._engine.lease(
-                choice.model or bound,
-                version=choice.version,
-                label=choice.label,
-                key=choice.key,
-                task="embed",
+            return await self._engine.repository.lease(
+                spec._replace(name=spec.name or bound), "embed"
             )
         except ModelNotFound as error:
-            if choice.model is not None:
+            if spec.name is not None:
                 raise
             raise Conflict(
                 f"'{bound}', which filled the index '{self._info.name}', is not there any more "

@@ -26,7 +26,8 @@ from service.errors import (
     VersionNotFound,
 )
 from service.repository.lease import Lease
-from service.search.binding import Choice, binding_of, lease_to_ask, lease_to_fill, outdated
+from service.repository.model_spec import ModelSpec
+from service.search.binding import binding_of, lease_to_ask, lease_to_fill, outdated
 from service.search.items import Entry, item_of, normal, speaking_of_items
 from service.search.reindex import Renewal
 from service.search.stores import Binding, Filter, Hit, IndexInfo, Item, VectorStore
@@ -94,7 +95,7 @@ class Search:
         self,
         name: str,
         entries: Sequence[Entry],
-        choice: Choice,
+        spec: ModelSpec,
         *,
         keep: bool = True,
         truncate: bool = False,
@@ -110,7 +111,9 @@ class Search:
         store = await self._store()
         bound = await self._run(lambda: store.binding(name))
         positions = [index for index, each in enumerate(entries) if each.vector is None]
-        lease = await lease_to_fill(self._engine, name, bound, choice, needed=bool(positions))
+        lease = await lease_to_fill(
+            self._engine.repository, name, bound, spec, needed=bool(positions)
+        )
         vectors = {
             index: each.vector for index, each in enumerate(entries) if each.vector is not None
         }
@@ -134,7 +137,7 @@ class Search:
         self,
         name: str,
         wanted: str | bytes | NDArray[np.float32],
-        choice: Choice,
+        spec: ModelSpec,
         *,
         top_k: int,
         where: Filter = (),
@@ -151,7 +154,7 @@ class Search:
         if bound is None:
             raise _not_found(name)
         is_vector = isinstance(wanted, np.ndarray)
-        lease = await lease_to_ask(self._engine, name, bound, choice, needed=not is_vector)
+        lease = await lease_to_ask(self._engine.repository, name, bound, spec, needed=not is_vector)
         if isinstance(wanted, np.ndarray):
             row = wanted
             if lease is not None:
@@ -189,7 +192,7 @@ class Search:
         return info.count
 
     async def renew(
-        self, name: str, choice: Choice, *, truncate: bool = False, drop_vectors: bool = False
+        self, name: str, spec: ModelSpec, *, truncate: bool = False, drop_vectors: bool = False
     ) -> Description:
         """Embed anew what an index kept, by the version that is served now or that is chosen.
 
@@ -203,7 +206,7 @@ class Search:
         """
         store, info = await self._store(), await self._info(name)
         renewal = Renewal(self._engine, store, self._run, info)
-        work = renewal.run(choice, truncate=truncate, drop_vectors=drop_vectors)
+        work = renewal.run(spec, truncate=truncate, drop_vectors=drop_vectors)
         task = asyncio.create_task(work)
         self._renewals.add(task)
         task.add_done_callback(self._renewals.discard)

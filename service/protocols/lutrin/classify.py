@@ -12,13 +12,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.engine.engine import Classification, Engine
+from service.engine.classify import Prediction
+from service.engine.engine import Engine
 from service.engine.zero_shot import ZeroShot
 from service.errors import InvalidInput
 from service.protocols.http.route import JSONReply, named, while_connected
-from service.protocols.http.routing_key import request_key
-from service.protocols.lutrin.inputs import FILE
-from service.protocols.lutrin.requests import NO_BOOL, NOT_BOTH, ModelChoice, lease
+from service.protocols.lutrin.inputs import FILE, modalities
+from service.protocols.lutrin.requests import NO_BOOL, NOT_BOTH, ModelChoice
 from service.protocols.lutrin.uploads import UploadReader
 from service.protocols.lutrin.uploads_document import upload
 from service.protocols.openai.error import OpenAIErrorRoute
@@ -124,39 +124,36 @@ async def classify(request: Request) -> Response:
     is the softmax, over the candidates, of the cosine of the picture and of what the label says,
     divided by the model's temperature.
     """
-    state = request.app.state
-    settings, engine = cast(Settings, state.settings), cast(Engine, state.engine)
-    inputs, options = await _READER.read(request, settings)
+    inputs, options = await _READER.read(request, cast(Settings, request.app.state.settings))
     files = cast(list[bytes], inputs)  # this reader takes no texts
-    if options.candidate_labels is not None:
-        work = _classify_by_candidates(request, files, options, options.candidate_labels)
-    elif options.prompt_template is not None:
+    if options.prompt_template is not None and options.candidate_labels is None:
         raise InvalidInput(
             "prompt_template says what candidate_labels mean, and there are none: send both",
             param="prompt_template",
         )
+    results, model, version = await while_connected(request, _classify(request, files, options))
+    reply = {
+        "model": model,
+        "version": version,
+        "results": [{"predictions": predictions} for predictions in results],
+    }
+    return named(JSONReply(orjson.dumps(reply)), model, version)
+
+
+async def _classify(
+    request: Request, files: Sequence[bytes], options: ClassifyRequest
+) -> tuple[list[list[Prediction]], str, int]:
+    """The predictions for each image, and the model that gave them."""
+    engine, labels = cast(Engine, request.app.state.engine), options.candidate_labels
+    repository, spec = engine.repository, options.spec(request)
+    if labels is None:
+        with await repository.lease(spec, "classify") as lease:
+            results = await engine.classify(lease, files, top_k=options.top_k)
     else:
-        work = engine.classify(
-            files,
-            model=options.model,
-            version=options.version,
-            label=options.label,
-            key=request_key(request.scope) or options.key,
-            top_k=options.top_k,
-        )
-    answer = await while_connected(request, work)
-    results = [{"predictions": predictions} for predictions in answer.results]
-    reply = {"model": answer.model, "version": answer.version, "results": results}
-    return named(JSONReply(orjson.dumps(reply)), answer.model, answer.version)
-
-
-async def _classify_by_candidates(
-    request: Request, files: Sequence[bytes], options: ClassifyRequest, labels: Sequence[str]
-) -> Classification:
-    zero_shot = cast(ZeroShot, request.app.state.zero_shot)
-    with await lease(request, options, [*files, *labels]) as leased:
-        results = await zero_shot.classify(
-            leased, files, labels, template=options.prompt_template, top_k=options.top_k
-        )
-        export = leased.model.export
-        return Classification(export.name, export.version, results)
+        zero_shot = cast(ZeroShot, request.app.state.zero_shot)
+        with await repository.lease(spec, "embed", modalities([*files, *labels])) as lease:
+            results = await zero_shot.classify(
+                lease, files, labels, template=options.prompt_template, top_k=options.top_k
+            )
+    export = lease.model.export
+    return results, export.name, export.version

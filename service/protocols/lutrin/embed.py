@@ -18,8 +18,8 @@ from service.engine.engine import Engine
 from service.engine.quantize import OutputDtype, quantize
 from service.manifest import Modality
 from service.protocols.http.route import JSONReply, named, while_connected
-from service.protocols.lutrin.inputs import ONE_OR_MORE
-from service.protocols.lutrin.requests import NOT_BOTH, lease
+from service.protocols.lutrin.inputs import ONE_OR_MORE, modalities
+from service.protocols.lutrin.requests import NOT_BOTH
 from service.protocols.lutrin.uploads import UploadReader
 from service.protocols.lutrin.uploads_document import upload
 from service.protocols.lutrin.vectors import Dimensions, VectorChoice, made
@@ -123,8 +123,10 @@ async def embed(request: Request) -> Response:
 async def _embed(
     request: Request, inputs: Sequence[str | bytes], asked: EmbedRequest
 ) -> tuple[Vectors, str, int]:
-    with await lease(request, asked, inputs) as leased:
-        vectors = await cast(Engine, request.app.state.engine).embed(
+    engine = cast(Engine, request.app.state.engine)
+    sent = modalities(inputs)
+    with await engine.repository.lease(asked.spec(request), "embed", sent) as leased:
+        vectors = await engine.embed(
             leased,
             inputs,
             dimensions=asked.dimensions,

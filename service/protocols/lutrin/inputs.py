@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from service.codecs.base64 import from_base64
 from service.codecs.shown import shown
 from service.errors import InputTooLarge, InvalidInput
+from service.manifest import Modality
 from service.settings import Settings
 
 _KINDS: Final = 'a text, {"text": "…"} or {"image": "<base64 or data URI>"}'
@@ -81,6 +83,11 @@ def read_input(value: object, name: str) -> str | bytes:
         if kind == "image" and isinstance(content, str):
             return from_base64(content, name)
     raise InvalidInput(f"{name} is {_KINDS}; got {_shown(value)}", param=name)
+
+
+def modalities(inputs: Iterable[str | bytes]) -> set[Modality]:
+    """What a model has to embed: texts where one is a str, images where one is bytes."""
+    return {"text" if isinstance(each, str) else "image" for each in inputs}
 
 
 def _shown(value: object) -> str:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from starlette.requests import Request
 
-from service.engine.engine import Engine
 from service.protocols.http.routing_key import request_key
-from service.repository.lease import Lease
+from service.repository.model_spec import ModelSpec
 
 
 def _no_bool(value: object) -> object:
@@ -49,19 +47,7 @@ class ModelChoice(BaseModel):
     key: str | None = None
     """Who asks: where traffic is split, one version answers a key. X-Request-Key goes before it."""
 
-
-async def lease(request: Request, choice: ModelChoice, inputs: Iterable[object]) -> Lease:
-    """The model that a request chose, or the only one that embeds what `inputs` are: texts as
-    str, and pictures as bytes.
-
-    Raises:
-        ServiceError: as `Engine.lease` does.
-    """
-    return await cast(Engine, request.app.state.engine).lease(
-        choice.model,
-        version=choice.version,
-        label=choice.label,
-        key=request_key(request.scope) or choice.key,
-        task="embed",
-        modalities={"text" if isinstance(each, str) else "image" for each in inputs},
-    )
+    def spec(self, request: Request) -> ModelSpec:
+        """The model that the request names, if any."""
+        key = request_key(request.scope) or self.key
+        return ModelSpec(self.model, self.version, self.label, key)

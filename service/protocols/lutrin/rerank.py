@@ -18,8 +18,8 @@ from service.engine.similarity import cosines, ranking
 from service.protocols.http.message import read_message
 from service.protocols.http.route import JSONReply, named, while_connected
 from service.protocols.http.routing_key import REQUEST_KEY
-from service.protocols.lutrin.inputs import INPUT, INPUTS, read_input, read_inputs
-from service.protocols.lutrin.requests import NO_BOOL, NOT_BOTH, Flag, lease
+from service.protocols.lutrin.inputs import INPUT, INPUTS, modalities, read_input, read_inputs
+from service.protocols.lutrin.requests import NO_BOOL, NOT_BOTH, Flag
 from service.protocols.lutrin.vectors import Usage, VectorChoice, usage
 from service.protocols.openai.error import OpenAIErrorRoute
 from service.protocols.openai.error_document import errors
@@ -195,7 +195,8 @@ async def _rerank(
         with speaking_of(field, is_list=purpose == "document"):
             return await engine.embed(leased, inputs, truncate=asked.cuts, purpose=purpose)
 
-    with await lease(request, asked, [query, *documents.inputs]) as leased:
+    sent = modalities([query, *documents.inputs])
+    with await engine.repository.lease(asked.spec(request), "embed", sent) as leased:
         wanted, found = await both(
             embed(leased, [query], "query", "query"),
             embed(leased, documents.inputs, "document", documents.field),

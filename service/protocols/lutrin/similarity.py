@@ -20,8 +20,7 @@ from service.errors import InputTooLarge
 from service.protocols.http.message import read_message
 from service.protocols.http.route import JSONReply, named, while_connected
 from service.protocols.http.routing_key import REQUEST_KEY
-from service.protocols.lutrin.inputs import INPUTS, read_inputs
-from service.protocols.lutrin.requests import lease
+from service.protocols.lutrin.inputs import INPUTS, modalities, read_inputs
 from service.protocols.lutrin.vectors import Dimensions, VectorChoice, made
 from service.protocols.openai.error import OpenAIErrorRoute
 from service.protocols.openai.error_document import errors
@@ -125,7 +124,8 @@ async def _compare(
                 purpose=asked.input_type,
             )
 
-    with await lease(request, asked, [*a, *b]) as leased:
+    spec = asked.spec(request)
+    with await engine.repository.lease(spec, "embed", modalities([*a, *b])) as leased:
         ours, theirs = await both(embed(leased, "a", a), embed(leased, "b", b))
         export = leased.model.export
         scores = await made(

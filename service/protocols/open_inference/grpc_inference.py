@@ -16,6 +16,7 @@ from service.protocols.grpc.protos.open_inference_pb2 import (
 )
 from service.protocols.open_inference import classes, grpc_contents
 from service.protocols.open_inference.models import version_of
+from service.repository.model_spec import ModelSpec
 
 _SEQUENCES: Final = ("sequence_id", "sequence_start", "sequence_end")
 
@@ -44,8 +45,8 @@ async def answer(
         ServiceError: one of `service.errors`.
     """
     wishes = _wishes(request, time_left_s)
-    version = version_of(request.model_version)
-    with await engine.lease(request.model_name, version=version, key=key) as lease:
+    spec = ModelSpec(request.model_name, version_of(request.model_version), key=key)
+    with await engine.repository.lease(spec) as lease:
         name = lease.signature(wishes.signature)
         outputs = await engine.infer(
             lease,
@@ -58,8 +59,8 @@ async def answer(
         said = dict(outputs)
         for output, count in (wishes.outputs or {}).items():
             if count:
-                spec = lease.manifest.signatures[name].outputs[output]
-                said[output] = classes.best(outputs[output], spec, count, lease.manifest.labels)
+                tensor = lease.manifest.signatures[name].outputs[output]
+                said[output] = classes.best(outputs[output], tensor, count, lease.manifest.labels)
         export = lease.model.export
     reply = ModelInferResponse(
         model_name=export.name, model_version=str(export.version), id=request.id

@@ -19,6 +19,7 @@ from service.protocols.open_inference.binary import raw_inputs
 from service.protocols.open_inference.reply import TensorReply, reply
 from service.protocols.open_inference.request import HEADER_LENGTH, Inference, read
 from service.protocols.open_inference.route import TAG, OpenInferenceRoute, version_of
+from service.repository.model_spec import ModelSpec
 from service.settings import Settings
 
 router: Final = APIRouter(route_class=OpenInferenceRoute, tags=[TAG])
@@ -62,8 +63,8 @@ async def infer(request: Request) -> Response:
 
 async def _answer(request: Request, asked: Inference, body: bytes) -> TensorReply:
     engine, path = cast(Engine, request.app.state.engine), request.path_params
-    key = request_key(request.scope)
-    with await engine.lease(path["model"], version=version_of(path), key=key) as lease:
+    spec = ModelSpec(path["model"], version_of(path), key=request_key(request.scope))
+    with await engine.repository.lease(spec) as lease:
         name = lease.signature(asked.signature)
         signature = lease.manifest.signatures[name]
         outputs = await engine.infer(

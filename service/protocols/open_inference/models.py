@@ -10,6 +10,7 @@ from service.engine.engine import Engine
 from service.errors import InvalidInput
 from service.manifest import Manifest, Signature, TensorSpec
 from service.repository.model import Model
+from service.repository.model_spec import ModelSpec
 from service.repository.plans.plan import Plan
 from service.repository.versions import Shelf, answers
 
@@ -65,7 +66,7 @@ async def known(engine: Engine, name: str, version: int | None) -> tuple[Model, 
     model = shelf.pick(version)
     if model.manifest is not None and answers(model) and not shelf.is_closed:
         return model, model.manifest
-    with await engine.lease(name, version=version) as lease:
+    with await engine.repository.lease(ModelSpec(name, version)) as lease:
         return lease.model, lease.manifest
 
 

@@ -76,10 +76,10 @@ class _Answer(NamedTuple):
 
 async def _embed(request: Request, asked: EmbeddingRequest) -> _Answer:
     engine = cast(Engine, request.app.state.engine)
-    key = request_key(request.scope) or asked.key
-    with await engine.lease(
-        asked.model, version=asked.version, label=asked.label, key=key, task="embed"
-    ) as lease:
+    spec = asked.spec
+    if key := request_key(request.scope):  # goes before the body's
+        spec = spec._replace(key=key)
+    with await engine.repository.lease(spec, "embed") as lease:
         vectors = await engine.embed(
             lease,
             asked.inputs,

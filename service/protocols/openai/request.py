@@ -14,6 +14,7 @@ from service.codecs.shown import shown
 from service.engine.embed import Input, Purpose
 from service.errors import InvalidInput
 from service.preprocessing.tokenizer import Tokens
+from service.repository.model_spec import ModelSpec
 from service.settings import Settings
 
 EncodingFormat = Literal["float", "base64"]
@@ -35,10 +36,7 @@ class EmbeddingRequest(NamedTuple):
     """What is to be embedded, and how."""
 
     inputs: Sequence[Input]
-    model: str
-    version: int | None
-    label: str | None
-    key: str | None
+    spec: ModelSpec
     encoding_format: EncodingFormat
     dimensions: int | None
     truncate: bool
@@ -71,10 +69,7 @@ def read(body: bytes, settings: Settings) -> EmbeddingRequest:
         raise InvalidInput("you must provide a model parameter", param="model")
     return EmbeddingRequest(
         inputs=_inputs(get("input"), get("modality") or "text", settings),
-        model=asked["model"],
-        version=get("version"),
-        label=get("label"),
-        key=get("key"),
+        spec=ModelSpec(asked["model"], get("version"), get("label"), get("key")),
         encoding_format=get("encoding_format") or "float",
         dimensions=get("dimensions"),
         truncate=get("truncate") or False,

@@ -19,8 +19,7 @@ from service.exports import saved_model
 from service.protocols.http.body import read_inflated
 from service.protocols.http.route import JSONReply, named, while_connected
 from service.protocols.http.routing_key import request_key
-from service.protocols.tensorflow_serving import schemas
-from service.protocols.tensorflow_serving.address import Address
+from service.protocols.tensorflow_serving import model_spec, schemas
 from service.protocols.tensorflow_serving.example_answers import input_of, labels_and_scores, values
 from service.protocols.tensorflow_serving.examples import read_examples, serialized
 from service.protocols.tensorflow_serving.images import classify_pictures, takes_pictures
@@ -28,6 +27,7 @@ from service.protocols.tensorflow_serving.predict import signature_name
 from service.protocols.tensorflow_serving.request import Document
 from service.protocols.tensorflow_serving.route import TAG, TensorFlowServingRoute
 from service.repository.lease import Lease
+from service.repository.model_spec import ModelSpec
 from service.runtimes import Tensors
 from service.settings import Settings
 
@@ -54,10 +54,10 @@ async def regress(request: Request) -> Response:
 
 
 async def _respond(request: Request, method: str) -> Response:
-    address = Address.of(request.path_params)
+    spec = model_spec.from_path(request.path_params, request_key(request.scope))
     body = await read_inflated(request, cast(Settings, request.app.state.settings))
     asked = _read(method, body) if len(body) < _LONG else await to_thread(_read, method, body)
-    return await while_connected(request, _answer(request, address, asked))
+    return await while_connected(request, _answer(request, spec, asked))
 
 
 class _Asked(NamedTuple):
@@ -75,9 +75,9 @@ def _read(method: str, body: bytes) -> _Asked:
     return _Asked(method, document.signature, read_examples(document), len(body))
 
 
-async def _answer(request: Request, address: Address, asked: _Asked) -> Response:
+async def _answer(request: Request, spec: ModelSpec, asked: _Asked) -> Response:
     engine = cast(Engine, request.app.state.engine)
-    with await address.lease(engine, request_key(request.scope)) as lease:
+    with await model_spec.lease(engine.repository, spec) as lease:
         name = signature_name(lease, asked.signature)
         if asked.method == saved_model.CLASSIFY and takes_pictures(lease, name):
             results: Any = await classify_pictures(engine, lease, asked.examples)

@@ -34,6 +34,7 @@ from service.protocols.tensorflow_serving import (
     grpc_model_spec,
     grpc_signature_def,
     grpc_tensor_proto,
+    model_spec,
 )
 from service.protocols.tensorflow_serving.example_answers import input_of, labels_and_scores, values
 from service.protocols.tensorflow_serving.states import statuses
@@ -68,7 +69,8 @@ class _Prediction:
     async def predict(self, request: PredictRequest, context: Context) -> PredictResponse:
         """Tensors by name in, tensors by name out."""
         spec, limit = request.model_spec, self._engine.settings.max_body_bytes
-        with await grpc_model_spec.address(spec).lease(self._engine, request_key(context)) as lease:
+        asked = grpc_model_spec.read(spec, request_key(context))
+        with await model_spec.lease(self._engine.repository, asked) as lease:
             name = grpc_model_spec.signature(spec, lease)
             signature = lease.manifest.signatures[name]
             _check_inputs(request.inputs, signature)
@@ -111,7 +113,8 @@ class _Prediction:
         context: Context,
     ) -> Tensors:
         """Run the signature for `method` on examples, and say in `answered` which it was."""
-        with await grpc_model_spec.address(spec).lease(self._engine, request_key(context)) as lease:
+        asked = grpc_model_spec.read(spec, request_key(context))
+        with await model_spec.lease(self._engine.repository, asked) as lease:
             name = grpc_model_spec.signature(spec, lease)
             inputs = {input_of(lease, name, method): sent}
             outputs = list(lease.manifest.signatures[name].outputs)
@@ -136,7 +139,7 @@ class _Prediction:
         self, request: GetModelMetadataRequest, context: Context
     ) -> GetModelMetadataResponse:
         """The model's signatures: what they take and give, and how they are to be asked."""
-        address = grpc_model_spec.address(request.model_spec)
+        spec = grpc_model_spec.read(request.model_spec)
         if not request.metadata_field:
             raise InvalidInput(
                 "GetModelMetadataRequest must specify at least one metadata_field: there is "
@@ -145,7 +148,7 @@ class _Prediction:
         for field in request.metadata_field:
             if field != _SIGNATURES:
                 raise InvalidInput(f"Metadata field {field[:100]} is not supported")
-        export = address.model(self._engine).export
+        export = model_spec.find(self._engine.repository, spec).export
         answer = GetModelMetadataResponse()
         answer.model_spec.name = export.name
         answer.model_spec.version.value = export.version
@@ -168,7 +171,7 @@ class _Status:
     ) -> GetModelStatusResponse:
         """The state of each version, or of the one that the request names."""
         answer = GetModelStatusResponse()
-        for each in statuses(self._engine, grpc_model_spec.address(request.model_spec)):
+        for each in statuses(self._engine.repository, grpc_model_spec.read(request.model_spec)):
             status = StatusProto(error_code=each.error_code, error_message=each.error_message)
             answer.model_version_status.add(version=each.version, state=each.state, status=status)
         return answer

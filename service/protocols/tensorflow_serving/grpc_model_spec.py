@@ -5,14 +5,14 @@ from __future__ import annotations
 from grpc import StatusCode
 
 from service.errors import InvalidInput
-from service.protocols.grpc.protos.tensorflow_serving_pb2 import ModelSpec
+from service.protocols.grpc.protos.tensorflow_serving_pb2 import ModelSpec as ModelSpecProto
 from service.protocols.grpc.status import Refused
-from service.protocols.tensorflow_serving.address import Address
 from service.repository.lease import Lease
+from service.repository.model_spec import ModelSpec
 
 
-def address(spec: ModelSpec) -> Address:
-    """The model, and the version or label, that a spec names.
+def read(spec: ModelSpecProto, key: str | None = None) -> ModelSpec:
+    """The model that a message names; requests of one `key` go to the same version.
 
     Raises:
         InvalidInput: it names no model.
@@ -21,10 +21,10 @@ def address(spec: ModelSpec) -> Address:
         raise InvalidInput("Missing ModelSpec: it has no model's name", param="model_spec")
     version = spec.version.value if spec.HasField("version") else None
     label = spec.version_label if spec.HasField("version_label") else None
-    return Address(spec.name, version, label)
+    return ModelSpec(spec.name, version, label, key)
 
 
-def signature(spec: ModelSpec, lease: Lease) -> str:
+def signature(spec: ModelSpecProto, lease: Lease) -> str:
     """The name of the signature that a spec asks for; where it says none, the model's first.
 
     Raises:
@@ -39,7 +39,7 @@ def signature(spec: ModelSpec, lease: Lease) -> str:
         ) from None
 
 
-def answered(answer: ModelSpec, lease: Lease, signature: str) -> None:
+def answered(answer: ModelSpecProto, lease: Lease, signature: str) -> None:
     """Put into an empty spec which version answered, and by which signature."""
     answer.name = lease.model.export.name
     answer.version.value = lease.model.export.version

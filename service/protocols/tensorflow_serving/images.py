@@ -29,14 +29,13 @@ async def classify_pictures(
     Raises:
         ServiceError: an example is no picture, or as `Engine.classify` does.
     """
-    export, labels = lease.model.export, lease.manifest.labels or ()
-    answer = await engine.classify(
+    labels = lease.manifest.labels or ()
+    results = await engine.classify(
+        lease,
         [_file(example, index) for index, example in enumerate(examples)],
-        model=export.name,
-        version=export.version,
         top_k=min(len(labels), engine.settings.max_top_k),
     )
-    return [[(each.label, each.score) for each in classes] for classes in answer.results]
+    return [[(each.label, each.score) for each in classes] for classes in results]
 
 
 def _file(example: Mapping[str, Any], index: int) -> bytes:

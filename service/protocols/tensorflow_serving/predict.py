@@ -15,12 +15,12 @@ from service.errors import InvalidInput
 from service.protocols.http.body import read_inflated
 from service.protocols.http.route import JSONReply, named, while_connected
 from service.protocols.http.routing_key import request_key
-from service.protocols.tensorflow_serving import schemas
-from service.protocols.tensorflow_serving.address import Address
+from service.protocols.tensorflow_serving import model_spec, schemas
 from service.protocols.tensorflow_serving.request import Document
 from service.protocols.tensorflow_serving.route import TAG, TensorFlowServingRoute
 from service.protocols.tensorflow_serving.tensors import read_inputs, write_outputs
 from service.repository.lease import Lease
+from service.repository.model_spec import ModelSpec
 from service.settings import Settings
 
 router: Final = APIRouter(route_class=TensorFlowServingRoute, tags=[TAG])
@@ -34,16 +34,16 @@ _MANY: Final = 4096
 @schemas.at_each_address(router.post, ":predict", "Predict", schemas.PREDICT)
 async def predict(request: Request) -> Response:
     """Run a signature, `serving_default` if none is named, on rows or columns of tensors."""
-    address = Address.of(request.path_params)
+    spec = model_spec.from_path(request.path_params, request_key(request.scope))
     body = await read_inflated(request, cast(Settings, request.app.state.settings))
     read = Document.read
     document = read(body) if len(body) < _LONG else await asyncio.to_thread(read, body)
-    return await while_connected(request, _answer(request, address, document))
+    return await while_connected(request, _answer(request, spec, document))
 
 
-async def _answer(request: Request, address: Address, document: Document) -> Response:
+async def _answer(request: Request, spec: ModelSpec, document: Document) -> Response:
     engine = cast(Engine, request.app.state.engine)
-    with await address.lease(engine, request_key(request.scope)) as lease:
+    with await model_spec.lease(engine.repository, spec) as lease:
         name = signature_name(lease, document.signature)
         specs = lease.manifest.signatures[name].inputs
         if len(document.text) < _LONG:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple
 
-from service.engine.engine import Engine
 from service.errors import ModelNotFound, VersionNotFound
-from service.protocols.tensorflow_serving.address import Address
+from service.protocols.tensorflow_serving import model_spec
 from service.repository.model import Model, State
+from service.repository.model_spec import ModelSpec
+from service.repository.repository import Repository
 
 _STATES: Final[dict[State, str]] = {
     "unloaded": "START",
@@ -27,29 +28,31 @@ class VersionStatus(NamedTuple):
     error_message: str
 
 
-def statuses(engine: Engine, address: Address) -> list[VersionStatus]:
+def statuses(repository: Repository, spec: ModelSpec) -> list[VersionStatus]:
     """The state of every version of a model, the newest first, or of the one asked for.
 
     Raises:
         ServiceError: there is no such model, version or label.
     """
-    models = [address.model(engine)] if address.label is not None else _versions(engine, address)
-    return [_status(model) for model in models]
+    if spec.label is not None:
+        return [_status(model_spec.find(repository, spec))]
+    return [_status(model) for model in _versions(repository, spec)]
 
 
-def _versions(engine: Engine, address: Address) -> list[Model]:
+def _versions(repository: Repository, spec: ModelSpec) -> list[Model]:
     """The versions of a model, the newest first; of one that is replaced by its like, the ready."""
     found: dict[int, Model] = {}
-    for model in engine.models:
+    for model in repository.models:
         version = model.export.version
-        is_meant = model.export.name == address.name and address.version in (None, version)
+        is_meant = model.export.name == spec.name and spec.version in (None, version)
         if is_meant and (version not in found or model.state == "ready"):
             found[version] = model
     if found:
         return [found[version] for version in sorted(found, reverse=True)]
-    if address.version is None:
-        raise ModelNotFound(f"Could not find any versions of model {address.name[:100]}")
-    raise VersionNotFound(f"Could not find version {address.version} of model {address.name[:100]}")
+    name = (spec.name or "")[:100]
+    if spec.version is None:
+        raise ModelNotFound(f"Could not find any versions of model {name}")
+    raise VersionNotFound(f"Could not find version {spec.version} of model {name}")
 
 
 def _status(model: Model) -> VersionStatus:

@@ -13,8 +13,7 @@ from service.engine.engine import Engine
 from service.exports import saved_model
 from service.exports.saved_model import SignatureDef, TensorInfo
 from service.protocols.http.route import JSONReply, named
-from service.protocols.tensorflow_serving import schemas
-from service.protocols.tensorflow_serving.address import Address
+from service.protocols.tensorflow_serving import model_spec, schemas
 from service.protocols.tensorflow_serving.route import TAG, TensorFlowServingRoute
 from service.protocols.tensorflow_serving.states import VersionStatus, statuses
 
@@ -24,16 +23,17 @@ router: Final = APIRouter(route_class=TensorFlowServingRoute, tags=[TAG])
 @schemas.at_each_address(router.get, "", "Status", schemas.STATUS)
 async def status(request: Request) -> Response:
     """The state of every version of a model, or of the one that the path names."""
-    engine, address = cast(Engine, request.app.state.engine), Address.of(request.path_params)
-    said = [_status(each) for each in statuses(engine, address)]
+    engine = cast(Engine, request.app.state.engine)
+    spec = model_spec.from_path(request.path_params)
+    said = [_status(each) for each in statuses(engine.repository, spec)]
     return JSONReply(orjson.dumps({"model_version_status": said}))
 
 
 @schemas.at_each_address(router.get, "/metadata", "Metadata", schemas.METADATA)
 async def metadata(request: Request) -> Response:
     """The signatures of a version: what they take and give, and how they are to be asked."""
-    address = Address.of(request.path_params)
-    export = address.model(cast(Engine, request.app.state.engine)).export
+    engine = cast(Engine, request.app.state.engine)
+    export = model_spec.find(engine.repository, model_spec.from_path(request.path_params)).export
     signatures = saved_model.signatures(export)
     reply = {
         "model_spec": {

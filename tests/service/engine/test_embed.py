@@ -24,6 +24,7 @@ from service.errors import (
 from service.exports.folder import find
 from service.loading.goldens import load
 from service.manifest import Embeddings, Manifest
+from service.repository.model_spec import ModelSpec
 from service.settings import RunOptions
 from tests.exports_encoder import COLOURS, WORDS, write_encoder
 from tests.images import encode
@@ -37,7 +38,7 @@ RED, GREEN, BLUE = (
 def test_pictures_and_texts_come_back_in_their_order(colours_dir: Path) -> None:
     async def use(engine: Engine) -> None:
         inputs: list[Input] = ["blue", RED, "a photo of the green", "red", GREEN, BLUE]
-        with await engine.lease(None, task="embed") as lease:
+        with await engine.repository.lease(ModelSpec(), "embed") as lease:
             vectors = await engine.embed(lease, inputs)
         assert vectors.rows.shape == (6, 8)
         assert vectors.rows.dtype == np.float32
@@ -55,7 +56,7 @@ def test_thousands_of_texts_are_answered_as_each_alone(colours_dir: Path) -> Non
     texts = [" ".join(random.choice(WORDS[4:], random.integers(1, 15))) for _ in range(2048)]
 
     async def use(engine: Engine) -> None:
-        with await engine.lease("colours") as lease:
+        with await engine.repository.lease(ModelSpec("colours")) as lease:
             together = await engine.embed(lease, texts)
             for index in (0, 1, 777, 2047):
                 alone = await engine.embed(lease, [texts[index]])
@@ -84,7 +85,7 @@ def test_what_cannot_be_embedded_is_named(
     colours_dir: Path, inputs: list[Any], kind: type[ServiceError], reason: str, param: str
 ) -> None:
     async def use(engine: Engine) -> None:
-        with await engine.lease("colours") as lease:
+        with await engine.repository.lease(ModelSpec("colours")) as lease:
             with pytest.raises(kind, match=reason) as caught:
                 await engine.embed(lease, inputs)
             assert caught.value.param == param
@@ -94,7 +95,7 @@ def test_what_cannot_be_embedded_is_named(
 
 def test_a_prompt_tells_what_a_text_is_for(colours_dir: Path) -> None:
     async def use(engine: Engine) -> None:
-        with await engine.lease("colours") as lease:
+        with await engine.repository.lease(ModelSpec("colours")) as lease:
             asked = await engine.embed(lease, ["red"], purpose="query")
             written = await engine.embed(lease, ["the query red"])
             kept = await engine.embed(lease, ["red"], purpose="document")
@@ -109,7 +110,7 @@ def test_a_prompt_tells_what_a_text_is_for(colours_dir: Path) -> None:
 
 def test_vectors_are_cut_where_the_manifest_says_that_they_bear_it(colours_dir: Path) -> None:
     async def use(engine: Engine) -> None:
-        with await engine.lease("colours") as lease:
+        with await engine.repository.lease(ModelSpec("colours")) as lease:
             whole = await engine.embed(lease, ["red", GREEN])
             short = await engine.embed(lease, ["red", GREEN], dimensions=5)
             lengths = np.linalg.norm(whole.rows[:, :5], axis=1, keepdims=True)
@@ -136,19 +137,19 @@ def test_a_model_of_one_modality_refuses_the_other(tmp_path: Path, models_dir: P
     shutil.copytree(models_dir / "shade", tmp_path / "shade")
 
     async def use(engine: Engine) -> None:
-        with await engine.lease("words") as lease:
+        with await engine.repository.lease(ModelSpec("words")) as lease:
             assert (await engine.embed(lease, ["red"])).rows.shape == (1, 8)
             with pytest.raises(UnsupportedTask, match=r"input 1 is not what 'words' .* is texts"):
                 await engine.embed(lease, ["red", RED])
-        with await engine.lease("sights") as lease:
+        with await engine.repository.lease(ModelSpec("sights")) as lease:
             assert (await engine.embed(lease, [RED])).tokens == [0]
             with pytest.raises(UnsupportedTask, match="input 0 is not what 'sights'"):
                 await engine.embed(lease, ["red"])
         refused = pytest.raises(UnsupportedTask, match="'shade' makes no vectors; it does: class")
-        with await engine.lease("shade") as lease, refused:
+        with await engine.repository.lease(ModelSpec("shade")) as lease, refused:
             await engine.embed(lease, ["red"])
         with pytest.raises(InvalidInput, match=r"several models can embed.*: sights, words"):
-            await engine.lease(None, task="embed")
+            await engine.repository.lease(ModelSpec(), "embed")
 
     serve(tmp_path, use)
 
@@ -158,7 +159,7 @@ def test_tokens_and_pixels_are_taken_as_tensors_too(colours_dir: Path) -> None:
     mask = (tokens != 0).astype(np.int32)
 
     async def use(engine: Engine) -> None:
-        with await engine.lease("colours") as lease:
+        with await engine.repository.lease(ModelSpec("colours")) as lease:
             said = await engine.embed(lease, ["red", "a blue", GREEN])
             texts = await engine.infer(
                 lease, {"tokens": tokens, "mask": mask}, signature="embed_text"
@@ -190,7 +191,10 @@ def test_tensors_that_are_no_texts_are_refused(
     inputs = {"tokens": np.array(tokens, np.int32), "mask": np.array(mask, np.int32)}
 
     async def use(engine: Engine) -> None:
-        with await engine.lease("colours") as lease, pytest.raises(InvalidInput, match=reason):
+        with (
+            await engine.repository.lease(ModelSpec("colours")) as lease,
+            pytest.raises(InvalidInput, match=reason),
+        ):
             await engine.infer(lease, inputs, signature="embed_text")
 
     serve(colours_dir, use)
@@ -207,7 +211,7 @@ def test_tensorflow_gives_the_same_vectors(colours_dir: Path) -> None:
     found: list[np.ndarray] = []
 
     async def use(engine: Engine) -> None:
-        with await engine.lease("colours") as lease:
+        with await engine.repository.lease(ModelSpec("colours")) as lease:
             found.append((await engine.embed(lease, ["red", BLUE, "a photo of green"])).rows)
 
     serve(colours_dir, use)
@@ -226,7 +230,7 @@ def test_a_shadow_is_asked_the_same(tmp_path: Path) -> None:
         async with asyncio.timeout(30):  # a shadow that still loads is not asked
             while any(model.state != "ready" for model in engine.models):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
-        with await engine.lease("colours") as lease:
+        with await engine.repository.lease(ModelSpec("colours")) as lease:
             await engine.embed(lease, ["red", GREEN])
         comparison = engine.repository.shelf("colours").traffic.comparison
         async with asyncio.timeout(10):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import shutil
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from service.engine.classify import Prediction
 from service.engine.engine import Engine
 from service.errors import (
     DeadlineExceeded,
@@ -25,6 +26,7 @@ from service.errors import (
     VersionNotFound,
 )
 from service.preprocessing.image import Picture
+from service.repository.model_spec import ModelSpec
 from service.settings import Settings
 from tests.exports import write_classifier, write_foreign
 from tests.images import DARK, LIGHT, picture
@@ -60,13 +62,23 @@ def serve(models: Path, use: Callable[[Engine], Awaitable[None]], **settings: An
     asyncio.run(run())
 
 
+_ANY = ModelSpec()
+
+
+async def classify(
+    engine: Engine, files: Sequence[bytes], spec: ModelSpec = _ANY, **options: Any
+) -> list[list[Prediction]]:
+    """Classify picture files by the model of a spec, or by the only one that can."""
+    with await engine.repository.lease(spec, "classify") as lease:
+        return await engine.classify(lease, files, **options)
+
+
 def test_pictures_come_back_as_labels_in_their_order(models_dir: Path) -> None:
     async def use(engine: Engine) -> None:
         large = picture(128, (300, 200))
-        answer = await engine.classify([LIGHT, large, DARK], top_k=2)
-        assert (answer.model, answer.version) == ("shade", 1)
-        assert [row[0].label for row in answer.results] == ["light", "middle", "dark"]
-        for row in answer.results:
+        answer = await classify(engine, [LIGHT, large, DARK], top_k=2)
+        assert [row[0].label for row in answer] == ["light", "middle", "dark"]
+        for row in answer:
             assert len(row) == 2
             assert row[0].score >= row[1].score
 
@@ -79,21 +91,21 @@ def test_a_model_that_fails_leaves_the_others_serving(mixed: Path) -> None:
         assert states == {"broken": "failed", "half": "ready", "night": "ready", "shade": "ready"}
         assert list(engine.missing()) == ["broken"]
         assert "TensorFlow cannot load the SavedModel" in engine.missing()["broken"]
-        answer = await engine.classify([DARK], model="night")
-        assert answer.results[0][0].label == "night"
+        answer = await classify(engine, [DARK], ModelSpec("night"))
+        assert answer[0][0].label == "night"
         with pytest.raises(NotReady, match="'broken' is not ready"):
-            await engine.classify([DARK], model="broken")
+            await classify(engine, [DARK], ModelSpec("broken"))
 
         with pytest.raises(InvalidInput, match="name one in 'model': night, shade") as choice:
-            await engine.classify([DARK])
+            await classify(engine, [DARK])
         assert choice.value.param == "model"
         with pytest.raises(ModelNotFound, match="no model 'cat'; there are: broken, half, night"):
-            await engine.classify([DARK], model="cat")
+            await classify(engine, [DARK], ModelSpec("cat"))
         with pytest.raises(VersionNotFound, match="'shade' is served in version 2, not 1"):
-            await engine.classify([DARK], model="shade", version=1)
-        assert (await engine.classify([DARK], model="shade", version=2)).version == 2
+            await classify(engine, [DARK], ModelSpec("shade", 1))
+        assert len(await classify(engine, [DARK], ModelSpec("shade", 2))) == 1
         with pytest.raises(UnsupportedTask, match="'half' does not classify; it does: infer"):
-            await engine.classify([DARK], model="half")
+            await classify(engine, [DARK], ModelSpec("half"))
 
     serve(mixed, use)
 
@@ -101,7 +113,9 @@ def test_a_model_that_fails_leaves_the_others_serving(mixed: Path) -> None:
 def test_tensors_go_in_and_come_out(mixed: Path) -> None:
     async def use(engine: Engine) -> None:
         inputs = {"x": np.array([[2, 4]], np.float32)}
-        with await engine.lease(None, task="infer") as lease:  # the only one that takes tensors
+        with await engine.repository.lease(
+            ModelSpec(), "infer"
+        ) as lease:  # the only one that takes tensors
             assert (lease.model.export.name, lease.model.export.version) == ("half", 1)
             for signature in (None, "", "serving_default"):
                 answer = await engine.infer(lease, inputs, signature=signature)
@@ -121,7 +135,7 @@ def test_pixels_as_tensors_join_the_batches_of_pictures(models_dir: Path) -> Non
     async def use(engine: Engine) -> None:
         pixels = np.zeros((40, 8, 8, 1), np.uint8)  # more than one batch
         pixels[1::2] = 255
-        with await engine.lease("shade") as lease:
+        with await engine.repository.lease(ModelSpec("shade")) as lease:
             answer = (await engine.infer(lease, {"images": pixels}))["probabilities"]
             none = (await engine.infer(lease, {"images": pixels[:0]}))["probabilities"]
             with pytest.raises(InputTooLarge, match="65 rows; at most MAX_QUEUE=64"):
@@ -146,14 +160,14 @@ def test_required_models_are_those_that_readiness_waits_for(mixed: Path) -> None
 def test_limits_are_refused_with_their_numbers(models_dir: Path) -> None:
     async def use(engine: Engine) -> None:
         with pytest.raises(InvalidInput, match="no picture"):
-            await engine.classify([])
+            await classify(engine, [])
         with pytest.raises(InputTooLarge, match=r"4 pictures.* 3 "):
-            await engine.classify([DARK] * 4)
+            await classify(engine, [DARK] * 4)
         for top_k in (0, -1, 6):
             with pytest.raises(InvalidInput, match=rf"top_k.* 1 .*5.* {top_k}"):
-                await engine.classify([DARK], top_k=top_k)
+                await classify(engine, [DARK], top_k=top_k)
         with pytest.raises(InputTooLarge, match=r"picture 1: .*pixels") as caught:
-            await engine.classify([DARK, picture(0, (101, 100))])
+            await classify(engine, [DARK, picture(0, (101, 100))])
         assert caught.value.param == "images[1]"
 
     serve(models_dir, use, max_images=3, max_top_k=5, max_image_pixels=10_000)
@@ -166,13 +180,13 @@ def test_limits_are_refused_with_their_numbers(models_dir: Path) -> None:
 )
 def test_a_picture_that_cannot_be_decoded_is_named(models_dir: Path, broken: bytes) -> None:
     async def use(engine: Engine) -> None:
-        good = asyncio.gather(*(engine.classify([DARK, LIGHT]) for _ in range(20)))
+        good = asyncio.gather(*(classify(engine, [DARK, LIGHT]) for _ in range(20)))
         with pytest.raises(InvalidInput, match="picture 2: ") as caught:
-            await engine.classify([DARK, LIGHT, broken])
+            await classify(engine, [DARK, LIGHT, broken])
         assert isinstance(caught.value, InvalidImage) or broken == b"no picture"
         assert caught.value.param == "images[2]"
         for answer in await good:
-            assert [row[0].label for row in answer.results] == ["dark", "light"]
+            assert [row[0].label for row in answer] == ["dark", "light"]
 
     serve(models_dir, use)
 
@@ -190,8 +204,8 @@ def test_large_pictures_are_decoded_off_the_event_loop(
     monkeypatch.setattr(Picture, "decode", recorded)
 
     async def use(engine: Engine) -> None:
-        await engine.classify([DARK])
-        await engine.classify([picture(1, (640, 480))])
+        await classify(engine, [DARK])
+        await classify(engine, [picture(1, (640, 480))])
 
     serve(models_dir, use)
     assert homes[28 * 28] == threading.current_thread().name
@@ -202,14 +216,14 @@ def test_a_deadline_that_passes_frees_the_queue(tmp_path: Path) -> None:
     write_slow_classifier(tmp_path / "slow" / "1", seconds=0.3)
 
     async def use(engine: Engine) -> None:
-        first = asyncio.create_task(engine.classify([DARK]))
+        first = asyncio.create_task(classify(engine, [DARK]))
         await asyncio.sleep(0.05)
-        late = [asyncio.create_task(engine.classify([LIGHT] * 4)) for _ in range(2)]
+        late = [asyncio.create_task(classify(engine, [LIGHT] * 4)) for _ in range(2)]
         outcomes = await asyncio.gather(first, *late, return_exceptions=True)
         for outcome in outcomes:
             assert isinstance(outcome, DeadlineExceeded)
             assert "no answer within 0.15 s" in outcome.message
-        again = asyncio.create_task(engine.classify([LIGHT] * 8))  # all the room there is
+        again = asyncio.create_task(classify(engine, [LIGHT] * 8))  # all the room there is
         with pytest.raises(DeadlineExceeded):  # and not Overloaded
             await again
 
@@ -223,11 +237,11 @@ def test_a_closed_engine_refuses_and_says_so_to_probes(models_dir: Path) -> None
         await engine.start()
         assert "loading" in engine.missing()["shade"]
         with pytest.raises(NotReady, match=r"'shade' is not ready \(loading\)"):
-            await engine.classify([DARK])
+            await classify(engine, [DARK])
         await engine.close()
         assert engine.missing() == {"*": "the service is shutting down"}
         with pytest.raises(NotReady, match="shutting down"):
-            await engine.classify([DARK])
+            await classify(engine, [DARK])
         left = [thread.name for thread in set(threading.enumerate()) - before]
         assert not [name for name in left if name.startswith(("shade", "decode"))]
 
@@ -245,9 +259,9 @@ def test_an_empty_folder_is_ready_for_nothing(
     async def use(engine: Engine) -> None:
         assert "there are no models in" in engine.missing()["*"]
         with pytest.raises(NotReady, match="there are: none at all"):
-            await engine.classify([DARK])
+            await classify(engine, [DARK])
         with pytest.raises(ModelNotFound, match="there are: none at all"):
-            await engine.classify([DARK], model="shade")
+            await classify(engine, [DARK], ModelSpec("shade"))
 
     serve(tmp_path, use)
     assert "there are no models in" in caplog.text

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from service.engine.engine import Engine
+from service.repository.model_spec import ModelSpec
 from service.settings import Settings
 from tests.service.repository.test_repository import add
 
@@ -36,7 +37,7 @@ def test_a_shadow_in_trouble_is_counted_and_nobody_waits_for_it(
 
         async def ask(times: int) -> None:
             for _ in range(times):
-                with await engine.lease("shade") as lease:
+                with await engine.repository.lease(ModelSpec("shade")) as lease:
                     await engine.infer(lease, pixels)
                     assert lease.model.export.version == 1
 

@@ -21,7 +21,6 @@ from service.protocols.lutrin.indexes.document import (
 )
 from service.protocols.lutrin.indexes.request import (
     PATH,
-    choice_of,
     described,
     name_of,
     read,
@@ -82,7 +81,7 @@ async def renew(request: Request) -> Response:
     name, asked = name_of(request), await read(request, RenewRequest)
     work = search_of(request).renew(
         name,
-        choice_of(request, asked),
+        asked.spec(request),
         truncate=asked.truncate,
         drop_vectors=asked.drop_vectors,
     )

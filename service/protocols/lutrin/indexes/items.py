@@ -33,7 +33,6 @@ from service.protocols.lutrin.indexes.entries import read_entries, read_ids, rea
 from service.protocols.lutrin.indexes.filter import read_filter
 from service.protocols.lutrin.indexes.request import (
     PATH,
-    choice_of,
     id_of,
     name_of,
     read,
@@ -65,7 +64,7 @@ async def add(request: Request) -> Response:
     name, asked = name_of(request), await read(request, AddRequest)
     entries = read_entries(asked.items)
     work = search_of(request).add(
-        name, entries, choice_of(request, asked), keep=asked.keep, truncate=asked.truncate
+        name, entries, asked.spec(request), keep=asked.keep, truncate=asked.truncate
     )
     ids, binding = await while_connected(request, work)
     return said(name, binding, ids=ids)
@@ -99,7 +98,7 @@ async def query(request: Request) -> Response:
     work = search_of(request).query(
         name,
         read_vector(value, key) if key == "vector" else read_input({key: value}, key),
-        choice_of(request, asked),
+        asked.spec(request),
         top_k=top_k,
         where=read_filter(asked.filter),
         truncate=asked.truncate,

@@ -14,11 +14,8 @@ from service.errors import InvalidInput
 from service.protocols.http.body import read_inflated
 from service.protocols.http.message import refuse_form, validated
 from service.protocols.http.route import JSONReply, named
-from service.protocols.http.routing_key import request_key
 from service.protocols.lutrin.indexes.entries import read_id
 from service.protocols.lutrin.indexes.json import parse
-from service.protocols.lutrin.vectors import VectorChoice
-from service.search.binding import Choice
 from service.search.search import Description, Search
 from service.search.stores import INDEX_NAME, Binding
 from service.settings import Settings
@@ -72,12 +69,6 @@ async def read(request: Request, kind: type[M]) -> M:
     if len(body) > _LONG:
         return validated(kind, await asyncio.to_thread(parse, body, settings))
     return validated(kind, parse(body, settings))
-
-
-def choice_of(request: Request, asked: VectorChoice) -> Choice:
-    """The model that the request names, if any."""
-    key = request_key(request.scope) or asked.key
-    return Choice(asked.model, asked.version, asked.label, key)
 
 
 def said(name: str, binding: Binding, **results: Any) -> Response:

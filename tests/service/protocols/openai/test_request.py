@@ -13,6 +13,7 @@ from service.engine.embed import Vectors
 from service.errors import InvalidInput
 from service.protocols.openai.reply import render
 from service.protocols.openai.request import EmbeddingRequest, read
+from service.repository.model_spec import ModelSpec
 from service.settings import Settings
 
 SETTINGS = Settings()
@@ -35,14 +36,14 @@ def test_every_field_is_read() -> None:
         version=2,
         key="a session",
     )
-    assert asked == EmbeddingRequest(
-        *(["red"], "colours", 2, None, "a session", "base64", 4, True, "query")
-    )
+    spec = ModelSpec("colours", 2, None, "a session")
+    assert asked == EmbeddingRequest(["red"], spec, "base64", 4, True, "query")
 
 
 def test_null_says_no_more_than_leaving_it_out() -> None:
-    fields = set(EmbeddingRequest._fields) - {"inputs", "model", "purpose"}
-    nulls: Any = dict.fromkeys([*fields, "user", "modality", "input_type"])
+    fields = set(EmbeddingRequest._fields) - {"inputs", "spec", "purpose"}
+    others = ["version", "label", "key", "user", "modality", "input_type"]
+    nulls: Any = dict.fromkeys([*fields, *others])
     assert _read(input="red", **nulls) == _read(input="red")
     assert _read(input="red").encoding_format == "float"
 
@@ -50,7 +51,7 @@ def test_null_says_no_more_than_leaving_it_out() -> None:
 def test_of_a_field_given_twice_the_last_is_taken() -> None:
     body = b'{"model": "a", "input": "red", "input": "blue", "model": "b"}'
     asked = read(body, SETTINGS)
-    assert (asked.inputs, asked.model) == (["blue"], "b")
+    assert (asked.inputs, asked.spec.name) == (["blue"], "b")
 
 
 @pytest.mark.parametrize("field", ["dimensions", "version"])
