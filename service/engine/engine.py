@@ -25,8 +25,8 @@ from service.preprocessing.image import Picture
 from service.repository.deadline import before_deadline
 from service.repository.lease import Lease
 from service.repository.model import Model
-from service.repository.reconciler import Upkeep
 from service.repository.repository import Repository
+from service.repository.sync import ModelSync
 from service.runtimes import Tensors
 from service.settings import Settings
 
@@ -41,7 +41,7 @@ class Engine:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.repository = Repository(settings)
-        self._upkeep = Upkeep(self.repository, settings)
+        self._sync = ModelSync(self.repository, settings)
         self._closing = False
         self._decoders = Decoders(settings.max_queue)
         self._encoder = Encoder(self._decoders, settings.max_image_pixels)
@@ -54,12 +54,12 @@ class Engine:
             InvalidExport: the folder of models is not there.
             InvalidPlan: models.yaml does not say what it must.
         """
-        await self._upkeep.start()
+        await self._sync.start()
 
     async def close(self) -> None:
         """Refuse new work, finish what waits, free the models."""
         self._closing = True
-        await self._upkeep.close()
+        await self._sync.close()
         self._shadows.close()
         await self.repository.close()
         self._decoders.close()

@@ -1,108 +1,121 @@
-"""Keeps the models up to date in the background: fetches and loads them, then follows changes."""
+"""Brings the models in service to what the folder holds and the plans want."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
-from functools import partial
-from typing import Final
+from collections.abc import Mapping, Sequence
 
-from service.errors import ServiceError
-from service.exports import watcher
-from service.exports.remote.mirror import Mirror
-from service.repository.plans import models_file
-from service.repository.repository import Repository
+from service.exports.folder import Export
+from service.machine import memory
+from service.repository.loader import Loader
+from service.repository.model import Model
+from service.repository.plans.plan import Plans
+from service.repository.versions import Shelf, answers
 from service.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-_AGAIN_S: Final = 0.5
-"""How soon a folder that is still being written is looked at again."""
-_FETCH_AGAIN_S: Final = 5.0
-"""How soon, at least, a store is looked at again whose models.yaml is wrong."""
 
+class Reconciler:
+    """Compares each model's versions with its plan, loads what is missing, retires the rest.
 
-class Upkeep:
-    """The background work of one repository, on its event loop."""
+    Its methods are called on one event loop, `update` and `reconcile` one at a time.
+    """
 
-    def __init__(self, repository: Repository, settings: Settings) -> None:
-        self._repository = repository
+    def __init__(self, settings: Settings, shelves: dict[str, Shelf]) -> None:
+        self.leaving: dict[Model, asyncio.Task[None]] = {}
+        """Versions that are no longer served and answer their last requests."""
+        self.loader = Loader(settings, shelves, lambda: self.models)
         self._settings = settings
-        self._task: asyncio.Task[None] | None = None
-        self._mirror = repository.mirror
+        self._shelves = shelves
+        self._unmet: list[str] = []
 
-    async def start(self) -> None:
-        """Find the models and begin to load them; returns before they are ready.
+    @property
+    def models(self) -> list[Model]:
+        """Every version known, by name, the newest first; last those that are leaving."""
+        staying = [model for shelf in self._shelves.values() for model in shelf.models]
+        return [*staying, *self.leaving]
 
-        Those from an address are found in the background: fetching them may take its time.
+    @property
+    def is_lazy(self) -> bool:
+        return self._settings.loading == "lazy" or self._settings.memory_budget_mb is not None
 
-        Raises:
-            InvalidExport: the folder of models is not there.
-            InvalidPlan: models.yaml does not say what it must.
-        """
-        if self._mirror is None:
-            await self._find()
-        self._task = asyncio.create_task(self._run())
+    def is_eager(self, shelf: Shelf) -> bool:
+        return not self.is_lazy or shelf.plan.pinned
 
-    async def close(self) -> None:
-        """End the background work; a load that goes on is for the repository to wait for."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+    def update(self, found: Mapping[str, Sequence[Export]], plans: Plans) -> list[Shelf]:
+        """Note the exports found and the plans; gives the models for which either changed."""
+        if (unmet := plans.unmet(found)) != self._unmet:
+            self._unmet = unmet
+            if unmet:
+                logger.warning("models.yaml plans models that are not there: %s", ", ".join(unmet))
+        changed = []
+        for name in dict.fromkeys([*found, *self._shelves]):
+            shelf = self._shelves.setdefault(name, Shelf(name, self._settings))
+            exports, plan = found.get(name, ()), plans.of(name)
+            if (shelf.exports, shelf.written) != (exports, plan):
+                shelf.exports = exports
+                if shelf.written != plan:
+                    # What was changed by hand holds until the file says something else.
+                    shelf.written = shelf.plan = plan
+                changed.append(shelf)
+        return changed
 
-    async def _find(self) -> None:
-        await self._repository.start()
-        if not self._repository.shelves:
-            logger.warning("there are no models in %s", self._settings.models_shown)
+    def announce(self, shelf: Shelf) -> None:
+        """Show the versions that are to be loaded, before it is their turn."""
+        newest = shelf.candidates()[: shelf.plan.versions.count]
+        for export in [*newest, *shelf.labelled()]:
+            model = shelf.model(export)
+            if self.is_eager(shelf):
+                model.queue()
+        shelf.move_labels()
 
-    async def _find_fetched(self, mirror: Mirror) -> None:
-        while True:
-            await mirror.start()
-            try:
-                await self._find()
-                return
-            except ServiceError as error:  # a models.yaml that is wrong, to be mended in the store
-                self._repository.problem = error.message
-                logger.error("%s", error.message)
-                await asyncio.sleep(max(self._settings.remote_poll_s, _FETCH_AGAIN_S))
+    async def reconcile(self, shelf: Shelf) -> None:
+        """Bring one model to the versions that its plan wants, of those that load."""
+        tried = [await self.ensure(shelf, export) for export in shelf.labelled()]
+        newest: list[Model] = []
+        for export in shelf.candidates():
+            if sum(map(answers, newest)) == shelf.plan.versions.count:
+                break
+            newest.append(await self.ensure(shelf, export))
+        tried += newest
+        shelf.move_labels()
+        shelf.warn_of_labels()
+        tried += _still_labelled(shelf, tried)
+        is_served = any(map(answers, tried)) or not shelf.exports
+        for model in [each for each in shelf.models if each not in tried]:
+            if is_served or model.state != "ready":
+                shelf.models.remove(model)
+                self.leaving[model] = asyncio.create_task(self._retire(model))
+        if not shelf.exports:
+            del self._shelves[shelf.name]
 
-    async def _run(self) -> None:
-        if self._mirror is not None:
-            await self._find_fetched(self._mirror)
-        try:
-            await self._repository.load_all()
-        except Exception:  # what is new is to be followed all the same
-            logger.exception("the models could not all be loaded")
-        # What is loaded stays. Left among the living, the garbage collector would walk through all
-        # of it every few thousand requests, tens of milliseconds each time.
-        gc.collect()
-        gc.freeze()
-        paths = [self._settings.models_folder, models_file.path(self._settings)]
-        sources = [partial(watcher.changes, paths, self._settings.watch)]
-        if self._mirror is not None:
-            sources.append(partial(self._mirror.changes, self._settings.remote_poll_s))
-        await asyncio.gather(*map(self._follow, sources))
+    async def ensure(self, shelf: Shelf, export: Export) -> Model:
+        """The model of an export, loaded unless it is, cannot be, or waits to be asked."""
+        model = shelf.model(export)
+        is_left = answers(model) and not self.is_eager(shelf)
+        if shelf.is_closed or is_left or model.state in ("ready", "failed"):
+            return model
+        if shelf.is_half_written(export):
+            model.refuse("it has no manifest, and the version in service has: is it half a copy?")
+        else:
+            await self.loader.load(model)
+            shelf.move_labels()
+        return model
 
-    async def _follow(self, source: Callable[[], AsyncGenerator[None]]) -> None:
-        """Refresh whenever `source` tells of a change, until it ends."""
-        while True:
-            try:
-                async with aclosing(source()) as changes:
-                    async for _ in changes:
-                        await self._refresh()
-                return
-            except Exception:  # the watch must outlive what nobody foresaw
-                logger.exception("changes are looked for again in %g s", _FETCH_AGAIN_S)
-                await asyncio.sleep(_FETCH_AGAIN_S)
+    async def _retire(self, model: Model) -> None:
+        """Unload a version that is no longer served, after its last request."""
+        await self.loader.wait(model)
+        await model.unload("no longer served", self._settings.request_timeout_s)
+        del self.leaving[model]
+        self.loader.publish(model)
+        logger.info("%s/%d is unloaded", model.export.name, model.export.version)
+        await asyncio.to_thread(memory.trim)
 
-    async def _refresh(self) -> None:
-        try:
-            while await self._repository.refresh():  # noqa: ASYNC110 — files tell no event
-                await asyncio.sleep(_AGAIN_S)
-        except ServiceError as error:
-            logger.error("the models stay as they are: %s", error.message)
-        except Exception:  # the watch goes on
-            logger.exception("the models stay as they are")
+
+def _still_labelled(shelf: Shelf, tried: Sequence[Model]) -> list[Model]:
+    """Who has a label whose planned version does not answer; it stays."""
+    able = {model.export.version for model in tried if answers(model)}
+    kept = set(shelf.labels.values()) - able
+    return [each for each in shelf.models if each.export.version in kept and each not in tried]

@@ -27,12 +27,12 @@ from service.machine import memory
 from service.manifest import Modality, Task
 from service.observability import metrics
 from service.repository.deadline import before_deadline
-from service.repository.eviction import Budget
 from service.repository.lease import Lease, lend, lend_by_plan
 from service.repository.model import Model
 from service.repository.model_spec import ModelSpec
 from service.repository.plans import models_file
 from service.repository.plans.plan import Plans
+from service.repository.reconciler import Reconciler
 from service.repository.selection import only_one_for
 from service.repository.versions import Shelf, answers
 from service.settings import Settings
@@ -58,14 +58,10 @@ class Repository:
         self._settings = settings
         self._has_found = False
         self._plans = Plans()
-        self._unmet: list[str] = []
         self._shelves: dict[str, Shelf] = {}
-        self._leaving: dict[Model, asyncio.Task[None]] = {}
-        self._loads: dict[Model, asyncio.Task[None]] = {}
         self._changes: set[asyncio.Task[Any]] = set()
         self._problem = ""
-        self._budget = Budget(settings.memory_budget_mb)
-        self._turn = asyncio.Lock()
+        self._reconciler = Reconciler(settings, self._shelves)
         self._changing = asyncio.Lock()
         self._closing = False
 
@@ -77,8 +73,7 @@ class Repository:
     @property
     def models(self) -> list[Model]:
         """Every version known, by name, the newest first; last those that are leaving."""
-        staying = [model for shelf in self._shelves.values() for model in shelf.models]
-        return [*staying, *self._leaving]
+        return self._reconciler.models
 
     def shelf(self, name: str) -> Shelf:
         """The versions of one model.
@@ -163,16 +158,20 @@ class Repository:
             shelf = self.shelf(name)
             model = shelf.pick(version, label)
             waits = model.state == "loading" or answers(model)
-            if model.state == "ready" or shelf.is_closed or not (self._is_lazy and waits):
+            if (
+                model.state == "ready"
+                or shelf.is_closed
+                or not (self._reconciler.is_lazy and waits)
+            ):
                 model.ready_manifest()
                 return model
             model.hold()  # until this request has it, it must not give way to another
             try:
-                await self._load(model)
+                await self._reconciler.loader.load(model)
             finally:
                 model.release()
             if model.state == "failed":
-                await self._to_the_end(self._settle_in_turn(shelf))
+                await self._to_the_end(self._reconcile_in_turn(shelf))
         raise NotReady("the service is shutting down")
 
     async def start(self) -> None:
@@ -185,17 +184,17 @@ class Repository:
         self._plans = await asyncio.to_thread(models_file.load, self._settings)
         metrics.PLANS_VALID.set(1)
         found = await asyncio.to_thread(folder.scan, self._settings.models_folder)
-        for shelf in self._take_in(found):
+        for shelf in self._reconciler.update(found, self._plans):
             shelf.is_awaited = True
-            self._expect(shelf)
+            self._reconciler.announce(shelf)
         self._has_found = True
 
     async def load_all(self) -> None:
         """Load every model that is not left for its first request."""
         async with self._changing:
             for shelf in list(self._shelves.values()):
-                if self._is_eager(shelf):
-                    await self._settle(shelf)
+                if self._reconciler.is_eager(shelf):
+                    await self._reconciler.reconcile(shelf)
 
     async def refresh(self, *, at_once: bool = False) -> bool:
         """Follow what changed in the folder and in models.yaml.
@@ -218,12 +217,12 @@ class Repository:
                 # A share whose clock is ahead must not keep its exports out for as long.
                 if export not in known and abs(now - export.changed_at) < _AT_REST_S and not at_once
             }
-            changed = self._take_in(_without(found, young, known))
+            changed = self._reconciler.update(_without(found, young, known), self._plans)
             for shelf in changed:
                 if not shelf.models:
-                    self._expect(shelf)
+                    self._reconciler.announce(shelf)
             for shelf in changed:
-                await self._settle(shelf)
+                await self._reconciler.reconcile(shelf)
             return bool(young)
 
     async def load(self, name: str) -> None:
@@ -243,7 +242,7 @@ class Repository:
             for model in shelf.models:
                 if model.state in ("failed", "unloaded"):
                     model.queue()
-            await self._settle(shelf)
+            await self._reconciler.reconcile(shelf)
         if (model := shelf.pick()).state != "ready":
             raise Conflict(f"'{name}' cannot be loaded: {model.reason}")
 
@@ -259,10 +258,10 @@ class Repository:
         async with self._changing:
             shelf.is_closed = True
             for model in list(shelf.models):
-                await self._end_of_load(model)
+                await self._reconciler.loader.wait(model)
                 if model.state == "ready":
                     await model.unload("unloaded by an operator", self._settings.request_timeout_s)
-                    self._publish(model)
+                    self._reconciler.loader.publish(model)
         await asyncio.to_thread(memory.trim)
 
     async def change(self, name: str, **changes: object) -> Shelf:
@@ -284,7 +283,7 @@ class Repository:
             labels = shelf.plan.changed(**changes).labels
             try:
                 for label, version in labels.items() - shelf.plan.labels.items():
-                    model = await self._try(shelf, shelf.export(version))
+                    model = await self._reconciler.ensure(shelf, shelf.export(version))
                     if not answers(model):
                         raise Conflict(
                             f"the label '{label}' stays where it is: version {version} of "
@@ -293,23 +292,17 @@ class Repository:
                 # Anew, since a label may have been rolled back meanwhile.
                 shelf.plan = shelf.plan.changed(**changes)
             finally:
-                await self._settle(shelf)
+                await self._reconciler.reconcile(shelf)
         return shelf
 
     async def close(self) -> None:
         """Refuse new work, finish what waits, free the models."""
         self._closing = True
+        self._reconciler.loader.close()
         await asyncio.gather(*self._changes, return_exceptions=True)
-        await asyncio.gather(*self._loads.values(), *self._leaving.values())
+        await asyncio.gather(self._reconciler.loader.drain(), *self._reconciler.leaving.values())
         reason = "the service is shutting down"
         await asyncio.gather(*(model.unload(reason) for model in self.models))
-
-    @property
-    def _is_lazy(self) -> bool:
-        return self._settings.loading == "lazy" or self._settings.memory_budget_mb is not None
-
-    def _is_eager(self, shelf: Shelf) -> bool:
-        return not self._is_lazy or shelf.plan.pinned
 
     async def _read_plans(self) -> None:
         try:
@@ -322,33 +315,6 @@ class Repository:
                 logger.error("the plans stay as they were: %s", error.message)
             self._problem = error.message
 
-    def _take_in(self, found: Mapping[str, Sequence[Export]]) -> list[Shelf]:
-        """Note the exports found and the plans; gives the models for which either changed."""
-        if (unmet := self._plans.unmet(found)) != self._unmet:
-            self._unmet = unmet
-            if unmet:
-                logger.warning("models.yaml plans models that are not there: %s", ", ".join(unmet))
-        changed = []
-        for name in dict.fromkeys([*found, *self._shelves]):
-            shelf = self._shelves.setdefault(name, Shelf(name, self._settings))
-            exports, plan = found.get(name, ()), self._plans.of(name)
-            if (shelf.exports, shelf.written) != (exports, plan):
-                shelf.exports = exports
-                if shelf.written != plan:
-                    # What was changed by hand holds until the file says something else.
-                    shelf.written = shelf.plan = plan
-                changed.append(shelf)
-        return changed
-
-    def _expect(self, shelf: Shelf) -> None:
-        """Show the versions that are to be loaded, before it is their turn."""
-        newest = shelf.candidates()[: shelf.plan.versions.count]
-        for export in [*newest, *shelf.labelled()]:
-            model = shelf.model(export)
-            if self._is_eager(shelf):
-                model.queue()
-        shelf.move_labels()
-
     async def _to_the_end(self, change: Coroutine[Any, Any, _T]) -> _T:
         """Await a change that goes on when its caller leaves: half of one is nothing planned."""
         task = asyncio.create_task(change)
@@ -356,96 +322,10 @@ class Repository:
         task.add_done_callback(self._changes.discard)
         return await asyncio.shield(task)
 
-    async def _settle_in_turn(self, shelf: Shelf) -> None:
+    async def _reconcile_in_turn(self, shelf: Shelf) -> None:
         async with self._changing:
             if self._shelves.get(shelf.name) is shelf:  # else it is gone meanwhile
-                await self._settle(shelf)
-
-    async def _settle(self, shelf: Shelf) -> None:
-        """Bring one model to the versions that its plan wants, of those that load."""
-        tried = [await self._try(shelf, export) for export in shelf.labelled()]
-        newest: list[Model] = []
-        for export in shelf.candidates():
-            if sum(map(answers, newest)) == shelf.plan.versions.count:
-                break
-            newest.append(await self._try(shelf, export))
-        tried += newest
-        shelf.move_labels()
-        shelf.warn_of_labels()
-        tried += _still_labelled(shelf, tried)
-        is_served = any(map(answers, tried)) or not shelf.exports
-        for model in [each for each in shelf.models if each not in tried]:
-            if is_served or model.state != "ready":
-                shelf.models.remove(model)
-                self._leaving[model] = asyncio.create_task(self._see_off(model))
-        if not shelf.exports:
-            del self._shelves[shelf.name]
-
-    async def _try(self, shelf: Shelf, export: Export) -> Model:
-        """The model of an export, loaded unless it is, cannot be, or waits to be asked."""
-        model = shelf.model(export)
-        is_left = answers(model) and not self._is_eager(shelf)
-        if shelf.is_closed or is_left or model.state in ("ready", "failed"):
-            return model
-        if shelf.is_half_written(export):
-            model.refuse("it has no manifest, and the version in service has: is it half a copy?")
-        else:
-            await self._load(model)
-            shelf.move_labels()
-        return model
-
-    async def _load(self, model: Model) -> None:
-        """Load a model, once for all who wait for it; it goes on when one of them leaves."""
-        task = self._loads.get(model)
-        if task is None:
-            task = self._loads[model] = asyncio.create_task(self._load_in_turn(model))
-            task.add_done_callback(lambda _: self._loads.pop(model, None))
-        await asyncio.shield(task)
-
-    async def _load_in_turn(self, model: Model) -> None:
-        # One after another: a load uses all cores, and the first is ready the sooner.
-        async with self._turn:
-            if not self._closing and self._is_wanted(model):
-                await self._budget.load(model, lambda: self.models, self._is_pinned)
-        self._publish(model)
-
-    async def _end_of_load(self, model: Model) -> None:
-        if (load := self._loads.get(model)) is not None:
-            await asyncio.wait([load])
-
-    def _is_wanted(self, model: Model) -> bool:
-        """Whether a version is still to be loaded, now that it is its turn."""
-        shelf = self._shelves.get(model.export.name)
-        return shelf is not None and model in shelf.models and not shelf.is_closed
-
-    def _is_pinned(self, model: Model) -> bool:
-        shelf = self._shelves.get(model.export.name)
-        return shelf is not None and shelf.plan.pinned
-
-    async def _see_off(self, model: Model) -> None:
-        """Unload a version that is no longer served, after its last request."""
-        await self._end_of_load(model)
-        await model.unload("no longer served", self._settings.request_timeout_s)
-        del self._leaving[model]
-        self._publish(model)
-        logger.info("%s/%d is unloaded", model.export.name, model.export.version)
-        await asyncio.to_thread(memory.trim)
-
-    def _publish(self, model: Model) -> None:
-        """Tell the metrics whether this version can answer; one gone is forgotten."""
-        twins = [other for other in self.models if other.export.path == model.export.path]
-        labels = model.export.name, str(model.export.version)
-        if twins:
-            metrics.MODEL_READY.labels(*labels).set(any(each.state == "ready" for each in twins))
-        else:
-            metrics.forget(*labels)
-
-
-def _still_labelled(shelf: Shelf, tried: Sequence[Model]) -> list[Model]:
-    """Who has a label whose planned version does not answer; it stays."""
-    able = {model.export.version for model in tried if answers(model)}
-    kept = set(shelf.labels.values()) - able
-    return [each for each in shelf.models if each.export.version in kept and each not in tried]
+                await self._reconciler.reconcile(shelf)
 
 
 def _without(

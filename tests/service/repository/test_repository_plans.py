@@ -12,6 +12,7 @@ import pytest
 
 from service.errors import Conflict, InvalidPlan, LabelNotFound, NotReady, VersionNotFound
 from service.manifest import golden_path
+from service.repository.loader import Loader
 from service.repository.model import Model
 from service.repository.repository import Repository
 from service.settings import Settings
@@ -219,17 +220,22 @@ def test_a_rollback_stays_when_labels_move(folder: Path) -> None:
     follow(folder, use)
 
 
-def test_at_the_start_nobody_answers_for_the_stable_one(folder: Path) -> None:
+def test_at_the_start_nobody_answers_for_the_stable_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plan(folder, labels={"stable": 1, "canary": 2}, traffic={"canary": "5%"}, versions="all")
     answered: list[int] = []
 
-    class Watched(Repository):
-        def _publish(self, model: Model) -> None:
-            super()._publish(model)
-            answered.append(self.shelf("shade").pick().export.version)
+    publish = Loader.publish
 
     async def run() -> None:
-        repository = Watched(Settings(models_dir=folder, device="cpu"))
+        repository = Repository(Settings(models_dir=folder, device="cpu"))
+
+        def watched(loader: Loader, model: Model) -> None:
+            publish(loader, model)
+            answered.append(repository.shelf("shade").pick().export.version)
+
+        monkeypatch.setattr(Loader, "publish", watched)
         await repository.start()
         await repository.load_all()
         assert len(repository.shelf("shade").models) == 3

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from service.exports import watcher
-from service.repository.reconciler import Upkeep
 from service.repository.repository import Repository
+from service.repository.sync import ModelSync
 from service.settings import Settings
 
 
@@ -37,21 +37,21 @@ def test_what_nobody_foresaw_ends_neither_the_start_nor_the_watch(
         raise RuntimeError("the load is broken")
 
     monkeypatch.setattr(watcher, "changes", failing)
-    monkeypatch.setattr("service.repository.reconciler._FETCH_AGAIN_S", 0.1)
+    monkeypatch.setattr("service.repository.sync._FETCH_AGAIN_S", 0.1)
     monkeypatch.setattr(Repository, "load_all", no_load)
 
     async def run() -> None:
         settings = Settings(models_dir=tmp_path, device="cpu")
         repository = Repository(settings)
-        upkeep = Upkeep(repository, settings)
-        await upkeep.start()
+        sync = ModelSync(repository, settings)
+        await sync.start()
         try:
             shutil.copytree(tmp_path / "shade", tmp_path / "other")
             async with asyncio.timeout(20):
                 while "other" not in repository.shelves:  # noqa: ASYNC110 — no event tells it
                     await asyncio.sleep(0.05)
         finally:
-            await upkeep.close()
+            await sync.close()
             await repository.close()
 
     asyncio.run(run())
