@@ -15,7 +15,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from service.batching.images import ImageBatches
-from service.engine.classify import Prediction, Probabilities, top
+from service.engine.predictions import Prediction, Probabilities, top
 from service.errors import InvalidExport, ServiceError, UnsupportedTask
 from service.exports import folder
 from service.exports.folder import Export

@@ -1,36 +1,72 @@
-"""Probabilities to named classes."""
+"""Images to named classes with probabilities."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
+from service.engine.engine import Engine
+from service.engine.inputs import Inputs
+from service.engine.predictions import Prediction, Probabilities, top
+from service.errors import InputTooLarge, InvalidInput, UnsupportedTask
+from service.manifest import ImageInput
+from service.repository.lease import Lease
+from service.repository.model import Model
+from service.settings import Settings
 
-_FEW: Final = 100
-"""Up to this many classes Python sorts them faster than NumPy."""
-
-Probabilities = NDArray[np.float32]
-
-
-@dataclass(slots=True)  # not frozen: that would triple the cost of making one
-class Prediction:
-    """One class and its score."""
-
-    label: str
-    index: int
-    score: float
-    """The model's probability, 0–1."""
+_TOP_K: Final = 5
 
 
-def top(probabilities: Probabilities, labels: Sequence[str], count: int) -> list[Prediction]:
-    """The `count` best classes, the best first, ties in the order of the labels."""
-    if len(labels) <= _FEW:
-        scores = probabilities.tolist()
-        order = sorted(range(len(scores)), key=scores.__getitem__, reverse=True)[:count]
-    else:
-        order = np.argsort(-probabilities, kind="stable")[:count].tolist()
-        scores = {index: float(probabilities[index]) for index in order}
-    return [Prediction(labels[index], index, scores[index]) for index in order]
+async def classify(
+    engine: Engine, lease: Lease, images: Inputs, *, top_k: int | None = None
+) -> list[list[Prediction]]:
+    """Classify image files by a leased model.
+
+    Each image gets its `top_k` best classes, five when left out.
+
+    Raises:
+        ServiceError: one of `service.errors`; `param` says which image it is about.
+    """
+    count = check_top_k(top_k, engine.settings)
+    _check_count(images, engine.settings)
+    labels, image = lease.manifest.labels, lease.manifest.image
+    signature = lease.signature_for("classify")
+    if image is None or labels is None:
+        raise UnsupportedTask(f"'{lease.model.export.name}' takes no images", param="model")
+    run = partial(_probabilities, engine, images)
+    answers = await engine.in_time(run(lease.model, signature, image))
+    if lease.shadowed is not None:
+        engine.shadow.classify(lease, answers, run)
+    return [top(answer, labels, count) for answer in answers]
+
+
+def check_top_k(asked: int | None, settings: Settings) -> int:
+    """How many classes an image gets where `asked` are asked for, five when left out.
+
+    Raises:
+        InvalidInput: there are none, or more than MAX_TOP_K.
+    """
+    most = settings.max_top_k
+    if asked is not None and not 1 <= asked <= most:
+        raise InvalidInput(f"top_k is from 1 to {most}; got {asked}", param="top_k")
+    return min(_TOP_K, most) if asked is None else asked
+
+
+async def _probabilities(
+    engine: Engine, images: Inputs, model: Model, signature: str, image: ImageInput
+) -> list[Probabilities]:
+    indices = range(len(images.values))
+    opened = images.open_images(indices, engine.settings.max_image_pixels)
+    rows = images.checked(indices, await engine.decoders.rows(opened, image))
+    return list(images.checked(indices, await model.run(signature, rows)))
+
+
+def _check_count(images: Inputs, settings: Settings) -> None:
+    count = len(images.values)
+    if not count:
+        raise InvalidInput("the request has no image", param=images.field)
+    if count > settings.max_images:
+        raise InputTooLarge(
+            f"the request has {count} images; at most {settings.max_images} are taken",
+            param=images.field,
+        )

@@ -1,4 +1,4 @@
-"""Asks shadows what others have answered, aside from the callers, and compares."""
+"""Shadow traffic: repeats calls to a shadow version in the background and compares answers."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service import runtimes
-from service.engine.classify import Probabilities
-from service.engine.embed import Vectors
+from service.engine.predictions import Probabilities
+from service.engine.vectors import Vectors
 from service.errors import InvalidInput, ServiceError, UnsupportedTask
 from service.manifest import ImageInput
 from service.observability import metrics
-from service.preprocessing.image import Picture
 from service.repository.comparison import Comparison
 from service.repository.lease import Lease
 from service.repository.model import Model
@@ -28,17 +27,15 @@ logger = logging.getLogger(__name__)
 
 Run: TypeAlias = Callable[[Model, str, Tensors, int], Awaitable[Tensors]]
 """Runs a signature of a model on tensors, at a priority."""
-Classify: TypeAlias = Callable[
-    [Model, str, Sequence[Picture], ImageInput], Awaitable[list[Probabilities]]
-]
-"""Runs a signature of a model on pictures."""
+Classify: TypeAlias = Callable[[Model, str, ImageInput], Awaitable[list[Probabilities]]]
+"""Classifies the images of a request by a signature of a model."""
 
 _MOST: Final = 16
 """Calls that shadows work on at a time; while there are so many, further ones are dropped."""
 
 
-class Shadows:
-    """The calls that shadows are being asked."""
+class ShadowTraffic:
+    """The calls that are repeated to shadows and not answered yet."""
 
     def __init__(self, repository: Repository, timeout_s: float) -> None:
         self._repository = repository
@@ -73,11 +70,10 @@ class Shadows:
     def classify(
         self,
         lease: Lease,
-        pictures: Sequence[Picture],
         answers: Sequence[Probabilities],
         classify: Classify,
     ) -> None:
-        """Ask the shadow of a lease to classify the same pictures; returns at once."""
+        """Ask the shadow of a lease to classify the same images; returns at once."""
 
         async def ask(model: Model, comparison: Comparison) -> int:
             manifest = model.ready_manifest()
@@ -85,8 +81,8 @@ class Shadows:
             ours, theirs = lease.manifest.labels, manifest.labels
             if signature is None or manifest.image is None or ours is None or theirs is None:
                 raise UnsupportedTask("the shadow does not classify")
-            said = await classify(model, signature, pictures, manifest.image)
-            return comparison.classified(answers, said, ours, theirs)
+            shadowed = await classify(model, signature, manifest.image)
+            return comparison.classified(answers, shadowed, ours, theirs)
 
         self._start(lease, ask)
 

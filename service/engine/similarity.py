@@ -1,35 +1,39 @@
-"""How near vectors are to each other, and what follows from it."""
+"""The cosine of each of some texts and images with each of others."""
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+import asyncio
+from functools import partial
+from typing import Final
 
-Rows = NDArray[np.float32]
-"""Vectors, float32 (N, D)."""
+from service.engine.concurrency import both
+from service.engine.embed import Purpose, embed
+from service.engine.engine import Engine
+from service.engine.inputs import Inputs
+from service.engine.vectors import Rows, cosines
+from service.repository.lease import Lease
 
-
-def unit(rows: Rows) -> Rows:
-    """Vectors of length 1; one of zeros stays."""
-    lengths: NDArray[np.float32] = np.linalg.norm(rows, axis=-1, keepdims=True)
-    lengths[lengths == 0] = 1
-    return rows / lengths
-
-
-def cosines(a: Rows, b: Rows) -> Rows:
-    """The cosine of each of `a` (N, D) with each of `b` (M, D), float32 (N, M) from -1 to 1."""
-    products: Rows = unit(a) @ unit(b).T
-    return products.clip(-1, 1)
+_MANY: Final = 16 * 1024
+"""Cosines; more of them are computed on a thread, so that other requests are answered."""
 
 
-def probabilities(cosines: Rows, temperature: float) -> Rows:
-    """softmax(cosine / τ) along the last axis: how likely each belongs, when one of them does."""
-    logits = cosines.astype(np.float64) / temperature
-    odds = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    shares: Rows = (odds / odds.sum(axis=-1, keepdims=True)).astype(np.float32)
-    return shares
+async def similarity(
+    engine: Engine,
+    lease: Lease,
+    a: Inputs,
+    b: Inputs,
+    *,
+    dimensions: int | None = None,
+    truncate: bool = False,
+    purpose: Purpose | None = None,
+) -> Rows:
+    """The cosines of `a` (N inputs) with `b` (M inputs): float32 (N, M) from -1 to 1.
 
-
-def ranking(scores: NDArray[np.float32], count: int | None = None) -> list[int]:
-    """The places of the `count` highest scores (N,), the highest first, ties in their order."""
-    return [int(index) for index in np.argsort(-scores, kind="stable")[:count]]
+    Raises:
+        ServiceError: one of `service.errors`; `param` names the input at fault.
+    """
+    options = partial(embed, dimensions=dimensions, truncate=truncate, purpose=purpose)
+    ours, theirs = await both(options(engine, lease, a), options(engine, lease, b))
+    if len(a.values) * len(b.values) < _MANY:
+        return cosines(ours.rows, theirs.rows)
+    return await asyncio.to_thread(cosines, ours.rows, theirs.rows)

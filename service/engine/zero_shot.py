@@ -1,4 +1,4 @@
-"""Classifies pictures by labels that nobody trained for: by the vectors of what they say."""
+"""Zero-shot classification: images by any labels, through the embeddings of both."""
 
 from __future__ import annotations
 
@@ -9,22 +9,25 @@ from typing import Final
 
 import orjson
 
-from service.engine.classify import Prediction, top
-from service.engine.embed import both, speaking_of
+from service.engine.classify import check_top_k
+from service.engine.concurrency import both
+from service.engine.embed import embed
 from service.engine.engine import Engine
-from service.engine.similarity import Rows, cosines, probabilities
+from service.engine.inputs import Inputs
+from service.engine.predictions import Prediction, top
+from service.engine.vectors import Rows, cosines, probabilities
 from service.errors import InvalidInput, UnsupportedTask
 from service.repository.lease import Lease
 
 _MOST_NUMBERS: Final = 4_000_000
-"""Of label vectors that are remembered, 16 MB."""
+"""Of label embeddings that are cached, 16 MB."""
 
 _Key = tuple[str, int, float | None, bytes]
 """A model's name, version and the time it was loaded, and a digest of what it was asked."""
 
 
 class ZeroShot:
-    """Classifies by the caller's labels; remembers the vectors of those it was asked lately.
+    """Classifies by the caller's labels; caches the embeddings of recent ones.
 
     Its methods are called on one event loop.
     """
@@ -37,54 +40,46 @@ class ZeroShot:
     async def classify(
         self,
         lease: Lease,
-        files: Sequence[bytes],
+        images: Inputs,
         labels: Sequence[str],
         *,
         template: str | None = None,
         top_k: int | None = None,
     ) -> list[list[Prediction]]:
-        """The best labels of each picture file by a leased dual encoder, scores descending.
+        """The best labels of each image file by a leased dual encoder, scores descending.
 
-        What is said of a picture is `template` with the label in place of `{}`, the model's own
-        when left out. Scores are the softmax of cosine / τ over the labels, τ the model's.
+        The text of a label is `template` with the label in place of `{}`; left out, the model's
+        own template. Scores are the softmax of cosine / τ over the labels, τ the model's.
 
         Raises:
-            ServiceError: one of `service.errors`; `param` says which picture or label it is about.
+            ServiceError: one of `service.errors`; `param` says which image or label it is about.
         """
-        temperature, template = _promises(lease, template)
-        count = self._engine.top_k(top_k)
+        temperature, template = _temperature_and_template(lease, template)
+        count = check_top_k(top_k, self._engine.settings)
         for index, label in enumerate(labels):
             if not label.strip():
                 name = f"candidate_labels[{index}]"
                 raise InvalidInput(f"{name}: the label is empty", param=name)
-        said, seen = await both(
-            self._said(lease, [template.replace("{}", label) for label in labels]),
-            self._seen(lease, files),
+        of_labels, of_images = await both(
+            self._embed_labels(lease, [template.replace("{}", label) for label in labels]),
+            embed(self._engine, lease, images),
         )
-        scores = probabilities(cosines(seen, said), temperature)
+        scores = probabilities(cosines(of_images.rows, of_labels), temperature)
         return [top(row, labels, count) for row in scores]
 
-    async def _said(self, lease: Lease, texts: list[str]) -> Rows:
-        """The vectors of what labels say, made once."""
+    async def _embed_labels(self, lease: Lease, texts: list[str]) -> Rows:
+        """The embeddings of the texts of labels, remembered."""
         model = lease.model
-        asked = hashlib.sha256(orjson.dumps([_sound(text) for text in texts])).digest()
-        key = (model.export.name, model.export.version, model.ready_at, asked)
+        digest = hashlib.sha256(orjson.dumps([_as_unicode(text) for text in texts])).digest()
+        key = (model.export.name, model.export.version, model.ready_at, digest)
         if key in self._vectors:
             self._vectors.move_to_end(key)
             return self._vectors[key]
-        with speaking_of("candidate_labels"):
-            try:
-                rows = (await self._engine.embed(lease, texts)).rows
-            except InvalidInput as error:
-                # Labels are never cut: two might become the same.
-                message, _, _ = error.message.partition(", or send")
-                raise InvalidInput(message, param=error.param) from None
+        # Labels are never truncated: two might become the same.
+        inputs = Inputs(texts, "candidate_labels", may_truncate=False)
+        rows = (await embed(self._engine, lease, inputs)).rows
         self._remember(key, rows)
         return rows
-
-    async def _seen(self, lease: Lease, files: Sequence[bytes]) -> Rows:
-        with speaking_of("images"):
-            return (await self._engine.embed(lease, files)).rows
 
     def _remember(self, key: _Key, rows: Rows) -> None:
         if key not in self._vectors:
@@ -94,13 +89,13 @@ class ZeroShot:
             self._numbers -= self._vectors.popitem(last=False)[1].size
 
 
-def _sound(text: str) -> str:
-    """Text that JSON can hold; what is no Unicode is refused by whoever reads it."""
+def _as_unicode(text: str) -> str:
+    """Text that JSON can hold; the tokenizer refuses what is no Unicode."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _promises(lease: Lease, template: str | None) -> tuple[float, str]:
-    """The model's temperature, and what is to be said of a picture."""
+def _temperature_and_template(lease: Lease, template: str | None) -> tuple[float, str]:
+    """The model's temperature, and the template of a label's text."""
     manifest, name = lease.manifest, f"'{lease.model.export.name}'"
     promise = manifest.embeddings
     if promise is None or manifest.encoders.keys() != {"text", "image"}:

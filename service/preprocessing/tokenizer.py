@@ -64,18 +64,19 @@ class Tokenizer:
             ) from error
 
     def encode(
-        self, texts: Sequence[str], *, truncate: bool = False
+        self, texts: Sequence[str], *, truncate: bool = False, may_truncate: bool = True
     ) -> list[Tokens | InvalidInput]:
         """The tokens of each text; an error stands for one that the model cannot take.
 
         Of a longer text than the model takes, the first tokens are kept with `truncate`; without
-        it, it is an error that says how many there are.
+        it, it is an error that says how many there are, and how to ask for `truncate` where the
+        caller may.
         """
         reasons = [_unreadable(text) for text in texts]
         readable = [text for text, reason in zip(texts, reasons, strict=True) if not reason]
         tokenizer = self._truncating if truncate else self._whole
         read = (
-            self._checked(encoding.ids)
+            self._checked(encoding.ids, may_truncate)
             for some in _portions(readable)
             for encoding in tokenizer.encode_batch_fast(some)
         )
@@ -96,12 +97,13 @@ class Tokenizer:
             )
         return tokens
 
-    def _checked(self, tokens: list[int]) -> Tokens | InvalidInput:
+    def _checked(self, tokens: list[int], may_truncate: bool) -> Tokens | InvalidInput:
         longest = self._text.max_length
         if len(tokens) > longest:
+            remedy = ', or send "truncate": true to have its first tokens taken'
             return InvalidInput(
-                f"the text has {len(tokens)} tokens and the model takes {longest}: shorten it, or "
-                'send "truncate": true to have its first tokens taken'
+                f"the text has {len(tokens)} tokens and the model takes {longest}: shorten it"
+                + (remedy if may_truncate else "")
             )
         if not tokens:
             return InvalidInput("the text holds nothing that the model's tokenizer knows")

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from service.engine.similarity import unit
-from service.errors import InvalidInput, RequestError
+from service.engine.vectors import unit
+from service.errors import InvalidInput
 from service.search.stores import Binding, Item, Metadata, Vector
-
-_INPUT: Final = re.compile(r"input\[(\d+)\]")
-"""What the engine calls an input that it refuses."""
 
 
 class Entry(NamedTuple):
@@ -55,17 +49,3 @@ def normal(vector: Vector, binding: Binding, field: str) -> Vector:
         raise InvalidInput(f"{field} is all zeros, or has numbers that are none", param=field)
     # In double precision: the squares of large numbers are infinite in single.
     return unit(vector.astype(np.float64)).astype(np.float32)
-
-
-@contextmanager
-def speaking_of_items(positions: Sequence[int]) -> Iterator[None]:
-    """Errors about an input name the item that it stands in."""
-    try:
-        yield
-    except RequestError as error:
-        found = _INPUT.fullmatch(error.param or "")
-        if found is None:
-            raise
-        name = f"items[{positions[int(found[1])]}]"
-        said = error.message.removeprefix(f"input {found[1]}")
-        raise type(error)(f"{name}{said}" if said != error.message else said, param=name) from None

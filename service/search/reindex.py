@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Final, Protocol, TypeVar
 
+from service.engine.embed import embed
 from service.engine.engine import Engine
-from service.engine.similarity import unit
+from service.engine.inputs import Inputs
+from service.engine.vectors import unit
 from service.errors import Conflict, ModelNotFound, RequestError
 from service.repository.lease import Lease
 from service.repository.model_spec import ModelSpec
@@ -87,11 +89,13 @@ class Renewal:
             if not kept:
                 continue
             try:
-                vectors = await self._engine.embed(
-                    lease, [source for _, source in kept], truncate=truncate, purpose="document"
+                names = [f"the item '{item.id[:100]}'" for item, _ in kept]
+                inputs = Inputs([source for _, source in kept], names=names)
+                vectors = await embed(
+                    self._engine, lease, inputs, truncate=truncate, purpose="document"
                 )
-            except RequestError as error:
-                raise _about(error, [item for item, _ in kept]) from None
+            except RequestError as error:  # no field of the request is at fault
+                raise type(error)(error.message) from None
             renewed = [
                 Item(item.id, row, item.metadata, item.text, item.image)
                 for (item, _), row in zip(kept, unit(vectors.rows), strict=True)
@@ -110,12 +114,3 @@ class Renewal:
 
 def _source(item: Item) -> str | bytes | None:
     return item.image if item.text is None else item.text
-
-
-def _about(error: RequestError, items: Sequence[Item]) -> RequestError:
-    """The same error, saying which item it is about."""
-    place = (error.param or "").removeprefix("input[").removesuffix("]")
-    if not place.isdecimal() or int(place) >= len(items):
-        return error
-    message = error.message.removeprefix(f"input {place}: ")
-    return type(error)(f"the item '{items[int(place)].id[:100]}': {message}")

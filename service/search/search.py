@@ -15,8 +15,9 @@ from typing import Final, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from service.engine.embed import Purpose
+from service.engine.embed import Purpose, embed
 from service.engine.engine import Engine
+from service.engine.inputs import Inputs
 from service.errors import (
     Forbidden,
     IndexNotFound,
@@ -28,7 +29,7 @@ from service.errors import (
 from service.repository.lease import Lease
 from service.repository.model_spec import ModelSpec
 from service.search.binding import binding_of, lease_to_ask, lease_to_fill, outdated
-from service.search.items import Entry, item_of, normal, speaking_of_items
+from service.search.items import Entry, item_of, normal
 from service.search.reindex import Renewal
 from service.search.stores import Binding, Filter, Hit, IndexInfo, Item, VectorStore
 from service.search.stores.opening import OFF, is_shared, open_store
@@ -106,7 +107,7 @@ class Search:
 
         Raises:
             Conflict: the index is bound to another model or version.
-            ServiceError: as `Engine.embed` does; `param` says which item it is about.
+            ServiceError: as `engine.embed` does; `param` says which item it is about.
         """
         store = await self._store()
         bound = await self._run(lambda: store.binding(name))
@@ -122,9 +123,10 @@ class Search:
         else:
             with lease:
                 binding = binding_of(lease)
-                with speaking_of_items(positions):
-                    inputs = [each for at in positions if (each := entries[at].input) is not None]
-                    rows = await self._embed(lease, inputs, truncate, "document")
+                sources = [each for at in positions if (each := entries[at].input) is not None]
+                names = [f"items[{at}]" for at in positions]
+                inputs = Inputs(sources, "items", names)
+                rows = await self._embed(lease, inputs, truncate, "document")
                 vectors |= dict(zip(positions, rows, strict=True))
         items = [
             item_of(entry, normal(vectors[index], binding, f"items[{index}].vector"), keep)
@@ -147,7 +149,7 @@ class Search:
 
         Raises:
             IndexOutdated: the version that filled the index is not served.
-            ServiceError: as `Engine.embed` does.
+            ServiceError: as `engine.embed` does.
         """
         store = await self._store()
         bound = await self._run(lambda: store.binding(name))
@@ -163,7 +165,9 @@ class Search:
         else:
             assert lease is not None  # noqa: S101 — it is needed
             with lease:
-                [row] = await self._embed(lease, [wanted], truncate, "query")
+                field = "text" if isinstance(wanted, str) else "image"
+                inputs = Inputs([wanted], field, [field])
+                [row] = await self._embed(lease, inputs, truncate, "query")
         vector = normal(row, bound, "vector")
         return await self._run(lambda: store.query(name, bound, vector, top_k, where)), bound
 
@@ -202,7 +206,7 @@ class Search:
 
         Raises:
             Conflict: there are such items, or it is being embedded anew already.
-            ServiceError: as `Engine.embed` does.
+            ServiceError: as `engine.embed` does.
         """
         store, info = await self._store(), await self._info(name)
         renewal = Renewal(self._engine, store, self._run, info)
@@ -214,11 +218,11 @@ class Search:
         return await self.describe(name)
 
     async def _embed(
-        self, lease: Lease, inputs: Sequence[str | bytes], truncate: bool, purpose: Purpose
+        self, lease: Lease, inputs: Inputs, truncate: bool, purpose: Purpose
     ) -> NDArray[np.float32]:
-        if not inputs:
+        if not inputs.values:
             return np.empty((0, lease.manifest.width or 0), np.float32)
-        vectors = await self._engine.embed(lease, inputs, truncate=truncate, purpose=purpose)
+        vectors = await embed(self._engine, lease, inputs, truncate=truncate, purpose=purpose)
         return vectors.rows
 
     def _described(self, info: IndexInfo) -> Description:

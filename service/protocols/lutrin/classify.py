@@ -12,8 +12,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.engine.classify import Prediction
+from service.engine import classify as task
 from service.engine.engine import Engine
+from service.engine.inputs import Inputs
+from service.engine.predictions import Prediction
 from service.engine.zero_shot import ZeroShot
 from service.errors import InvalidInput
 from service.protocols.http.route import JSONReply, named, while_connected
@@ -145,15 +147,15 @@ async def _classify(
 ) -> tuple[list[list[Prediction]], str, int]:
     """The predictions for each image, and the model that gave them."""
     engine, labels = cast(Engine, request.app.state.engine), options.candidate_labels
-    repository, spec = engine.repository, options.spec(request)
+    repository, spec, images = engine.repository, options.spec(request), Inputs(files, "images")
     if labels is None:
         with await repository.lease(spec, "classify") as lease:
-            results = await engine.classify(lease, files, top_k=options.top_k)
+            results = await task.classify(engine, lease, images, top_k=options.top_k)
     else:
         zero_shot = cast(ZeroShot, request.app.state.zero_shot)
         with await repository.lease(spec, "embed", modalities([*files, *labels])) as lease:
             results = await zero_shot.classify(
-                lease, files, labels, template=options.prompt_template, top_k=options.top_k
+                lease, images, labels, template=options.prompt_template, top_k=options.top_k
             )
     export = lease.model.export
     return results, export.name, export.version

@@ -13,9 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.engine.embed import Purpose, Vectors
+from service.engine import embed as task
+from service.engine.embed import Purpose
 from service.engine.engine import Engine
-from service.engine.quantize import OutputDtype, quantize
+from service.engine.inputs import Inputs
+from service.engine.output_dtype import OutputDtype, convert
+from service.engine.vectors import Vectors
 from service.manifest import Modality
 from service.protocols.http.route import JSONReply, named, while_connected
 from service.protocols.lutrin.inputs import ONE_OR_MORE, modalities
@@ -126,9 +129,10 @@ async def _embed(
     engine = cast(Engine, request.app.state.engine)
     sent = modalities(inputs)
     with await engine.repository.lease(asked.spec(request), "embed", sent) as leased:
-        vectors = await engine.embed(
+        vectors = await task.embed(
+            engine,
             leased,
-            inputs,
+            Inputs(inputs),
             dimensions=asked.dimensions,
             truncate=asked.truncate,
             purpose=asked.input_type,
@@ -139,7 +143,7 @@ async def _embed(
 def _render(
     said: dict[str, Any], inputs: Sequence[str | bytes], vectors: Vectors, asked: EmbedRequest
 ) -> bytes:
-    rows, scales = quantize(vectors.rows, asked.output_dtype)
+    rows, scales = convert(vectors.rows, asked.output_dtype)
     results: list[dict[str, Any]] = []
     for index, each in enumerate(inputs):
         is_text = isinstance(each, str)

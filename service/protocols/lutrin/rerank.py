@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
-from typing import Annotated, Any, Final, NamedTuple, Self, cast
+from typing import Annotated, Any, Final, Self, cast
 
 import orjson
 from fastapi import APIRouter
@@ -12,9 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validat
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.engine.embed import Purpose, Vectors, both, speaking_of
+from service.engine import rerank as task
 from service.engine.engine import Engine
-from service.engine.similarity import cosines, ranking
+from service.engine.inputs import Inputs
+from service.engine.rerank import Ranking
 from service.protocols.http.message import read_message
 from service.protocols.http.route import JSONReply, named, while_connected
 from service.protocols.http.routing_key import REQUEST_KEY
@@ -25,7 +25,6 @@ from service.protocols.openai.error import OpenAIErrorRoute
 from service.protocols.openai.error_document import errors
 from service.protocols.openapi import example
 from service.protocols.openapi.document import OF_A_MODEL
-from service.repository.lease import Lease
 from service.settings import Settings
 
 router: Final = APIRouter(route_class=OpenAIErrorRoute, tags=["Models"])
@@ -160,8 +159,11 @@ async def rerank(request: Request) -> Response:
     sent = cast(list[Any], getattr(asked, field))
     documents = read_inputs(sent, field, settings)
     query = read_input(asked.query, "query")
-    work = _rerank(request, asked, query, _Documents(field, documents))
-    results, tokens, model, version = await while_connected(request, work)
+    work = _rerank(request, asked, query, Inputs(documents, field))
+    ranking, model, version = await while_connected(request, work)
+    results: list[dict[str, Any]] = [
+        {"index": each.position, "relevance_score": each.score} for each in ranking.documents
+    ]
     if asked.return_documents:
         for result in results:
             document = sent[result["index"]]
@@ -171,40 +173,24 @@ async def rerank(request: Request) -> Response:
         "model": model,
         "version": version,
         "results": results,
-        "usage": usage(tokens),
+        "usage": usage(ranking.tokens),
     }
     return named(JSONReply(orjson.dumps(reply)), model, version)
 
 
-class _Documents(NamedTuple):
-    """What is put in order, and the field that the request has it in."""
-
-    field: str
-    inputs: Sequence[str | bytes]
-
-
 async def _rerank(
-    request: Request, asked: RerankRequest, query: str | bytes, documents: _Documents
-) -> tuple[list[dict[str, Any]], int, str, int]:
-    """The results, the tokens read, and the model that gave them."""
-    engine = cast(Engine, request.app.state.engine)
-
-    async def embed(
-        leased: Lease, inputs: Sequence[str | bytes], purpose: Purpose, field: str
-    ) -> Vectors:
-        with speaking_of(field, is_list=purpose == "document"):
-            return await engine.embed(leased, inputs, truncate=asked.cuts, purpose=purpose)
-
-    sent = modalities([query, *documents.inputs])
-    with await engine.repository.lease(asked.spec(request), "embed", sent) as leased:
-        wanted, found = await both(
-            embed(leased, [query], "query", "query"),
-            embed(leased, documents.inputs, "document", documents.field),
+    request: Request, asked: RerankRequest, query: str | bytes, documents: Inputs
+) -> tuple[Ranking, str, int]:
+    """The documents in order, and the model that ordered them."""
+    engine, spec = cast(Engine, request.app.state.engine), asked.spec(request)
+    sent = modalities([query, *cast(list[str | bytes], documents.values)])
+    with await engine.repository.lease(spec, "embed", sent) as leased:
+        ranking = await task.rerank(
+            engine,
+            leased,
+            Inputs([query], "query", ["query"]),
+            documents,
+            top_n=asked.top_n,
+            truncate=asked.cuts,
         )
-        [scores] = cosines(wanted.rows, found.rows)
-        results: list[dict[str, Any]] = [
-            {"index": index, "relevance_score": float(scores[index])}
-            for index in ranking(scores, asked.top_n)
-        ]
-        export = leased.model.export
-        return results, sum(wanted.tokens + found.tokens), export.name, export.version
+        return ranking, leased.model.export.name, leased.model.export.version

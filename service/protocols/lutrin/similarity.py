@@ -13,9 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.engine.embed import Purpose, Vectors, both, speaking_of
+from service.engine import similarity as task
+from service.engine.embed import Purpose
 from service.engine.engine import Engine
-from service.engine.similarity import Rows, cosines
+from service.engine.inputs import Inputs
+from service.engine.vectors import Rows
 from service.errors import InputTooLarge
 from service.protocols.http.message import read_message
 from service.protocols.http.route import JSONReply, named, while_connected
@@ -26,7 +28,6 @@ from service.protocols.openai.error import OpenAIErrorRoute
 from service.protocols.openai.error_document import errors
 from service.protocols.openapi import example
 from service.protocols.openapi.document import OF_A_MODEL
-from service.repository.lease import Lease
 from service.settings import Settings
 
 router: Final = APIRouter(route_class=OpenAIErrorRoute, tags=["Models"])
@@ -112,23 +113,15 @@ async def _compare(
     a: Sequence[str | bytes],
     b: Sequence[str | bytes],
 ) -> tuple[Rows, str, int]:
-    engine = cast(Engine, request.app.state.engine)
-
-    async def embed(leased: Lease, field: str, inputs: Sequence[str | bytes]) -> Vectors:
-        with speaking_of(field):
-            return await engine.embed(
-                leased,
-                inputs,
-                dimensions=asked.dimensions,
-                truncate=asked.truncate,
-                purpose=asked.input_type,
-            )
-
-    spec = asked.spec(request)
+    engine, spec = cast(Engine, request.app.state.engine), asked.spec(request)
     with await engine.repository.lease(spec, "embed", modalities([*a, *b])) as leased:
-        ours, theirs = await both(embed(leased, "a", a), embed(leased, "b", b))
-        export = leased.model.export
-        scores = await made(
-            partial(cosines, ours.rows, theirs.rows), len(ours.rows) * len(theirs.rows)
+        scores = await task.similarity(
+            engine,
+            leased,
+            Inputs(a, "a"),
+            Inputs(b, "b"),
+            dimensions=asked.dimensions,
+            truncate=asked.truncate,
+            purpose=asked.input_type,
         )
-        return scores, export.name, export.version
+        return scores, leased.model.export.name, leased.model.export.version

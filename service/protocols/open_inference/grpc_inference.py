@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from service.engine.engine import Engine
+from service.engine.infer import infer
 from service.errors import InvalidInput
 from service.protocols.grpc.calls import aside
 from service.protocols.grpc.protos.open_inference_pb2 import (
@@ -48,7 +49,8 @@ async def answer(
     spec = ModelSpec(request.model_name, version_of(request.model_version), key=key)
     with await engine.repository.lease(spec) as lease:
         name = lease.signature(wishes.signature)
-        outputs = await engine.infer(
+        outputs = await infer(
+            engine,
             lease,
             await aside(request.ByteSize(), grpc_contents.read, request),
             signature=name,

@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.engine import infer as task
 from service.engine.engine import Engine
 from service.protocols.http.body import read_inflated
 from service.protocols.http.route import header, named, while_connected
@@ -67,7 +68,8 @@ async def _answer(request: Request, asked: Inference, body: bytes) -> TensorRepl
     with await engine.repository.lease(spec) as lease:
         name = lease.signature(asked.signature)
         signature = lease.manifest.signatures[name]
-        outputs = await engine.infer(
+        outputs = await task.infer(
+            engine,
             lease,
             raw_inputs(body, signature) if asked.inputs is None else asked.inputs,
             signature=name,

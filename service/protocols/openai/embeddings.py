@@ -10,8 +10,10 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.engine.embed import Vectors
+from service.engine.embed import embed
 from service.engine.engine import Engine
+from service.engine.inputs import Inputs
+from service.engine.vectors import Vectors
 from service.protocols.http.body import read_inflated
 from service.protocols.http.route import JSONReply, named, while_connected
 from service.protocols.http.routing_key import request_key
@@ -80,9 +82,10 @@ async def _embed(request: Request, asked: EmbeddingRequest) -> _Answer:
     if key := request_key(request.scope):  # goes before the body's
         spec = spec._replace(key=key)
     with await engine.repository.lease(spec, "embed") as lease:
-        vectors = await engine.embed(
+        vectors = await embed(
+            engine,
             lease,
-            asked.inputs,
+            Inputs(asked.inputs),
             dimensions=asked.dimensions,
             truncate=asked.truncate,
             purpose=asked.purpose,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from service.engine.embed import Vectors
+from service.engine.vectors import Vectors
 from service.protocols.openai.request import EncodingFormat
 
 

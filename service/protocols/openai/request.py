@@ -11,7 +11,8 @@ import orjson
 
 from service.codecs.base64 import from_base64
 from service.codecs.shown import shown
-from service.engine.embed import Input, Purpose
+from service.engine.embed import Purpose
+from service.engine.inputs import Input
 from service.errors import InvalidInput
 from service.preprocessing.tokenizer import Tokens
 from service.repository.model_spec import ModelSpec

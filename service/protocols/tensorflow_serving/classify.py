@@ -15,6 +15,7 @@ from starlette.responses import Response
 from service.codecs.datatypes import strings
 from service.codecs.json_tensors import listed, rendered
 from service.engine.engine import Engine
+from service.engine.infer import infer
 from service.exports import saved_model
 from service.protocols.http.body import read_inflated
 from service.protocols.http.route import JSONReply, named, while_connected
@@ -92,7 +93,7 @@ async def _run(engine: Engine, lease: Lease, name: str, asked: _Asked) -> Any:
     is_long = asked.size >= _LONG
     sent = asked.examples
     examples = await to_thread(_serialized, sent) if is_long else _serialized(sent)
-    outputs = await engine.infer(lease, {key: examples}, signature=name)
+    outputs = await infer(engine, lease, {key: examples}, signature=name)
     write = _classes if asked.method == saved_model.CLASSIFY else _values
     return await to_thread(write, outputs, len(sent)) if is_long else write(outputs, len(sent))
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from service.codecs import datatypes
 from service.engine.engine import Engine
+from service.engine.infer import infer
 from service.errors import InvalidInput
 from service.exports import saved_model
 from service.exports.saved_model import CLASSIFY, REGRESS
@@ -131,8 +132,8 @@ class _Prediction:
     ) -> Tensors:
         """Run a signature within the call's deadline."""
         left = context.time_remaining()
-        return await self._engine.infer(
-            lease, inputs, signature=signature, outputs=outputs, timeout_s=left
+        return await infer(
+            self._engine, lease, inputs, signature=signature, outputs=outputs, timeout_s=left
         )
 
     async def metadata(

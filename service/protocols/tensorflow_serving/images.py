@@ -10,7 +10,9 @@ from typing import Any
 
 from service.codecs.json_elements import elements_of
 from service.codecs.json_text import is_base64, is_list
+from service.engine.classify import classify
 from service.engine.engine import Engine
+from service.engine.inputs import Inputs
 from service.errors import InvalidInput
 from service.repository.lease import Lease
 
@@ -27,12 +29,14 @@ async def classify_pictures(
     """The label and score of every class of each picture, the best first.
 
     Raises:
-        ServiceError: an example is no picture, or as `Engine.classify` does.
+        ServiceError: an example is no image, or as `classify` does.
     """
     labels = lease.manifest.labels or ()
-    results = await engine.classify(
+    files = [_file(example, index) for index, example in enumerate(examples)]
+    results = await classify(
+        engine,
         lease,
-        [_file(example, index) for index, example in enumerate(examples)],
+        Inputs(files, "examples"),
         top_k=min(len(labels), engine.settings.max_top_k),
     )
     return [[(each.label, each.score) for each in classes] for classes in results]

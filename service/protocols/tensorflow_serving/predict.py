@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.engine.engine import Engine
+from service.engine.infer import infer
 from service.errors import InvalidInput
 from service.protocols.http.body import read_inflated
 from service.protocols.http.route import JSONReply, named, while_connected
@@ -50,7 +51,7 @@ async def _answer(request: Request, spec: ModelSpec, document: Document) -> Resp
             inputs = read_inputs(document, specs)
         else:
             inputs = await asyncio.to_thread(read_inputs, document, specs)
-        outputs = await engine.infer(lease, inputs, signature=name)
+        outputs = await infer(engine, lease, inputs, signature=name)
         write = partial(write_outputs, outputs, by_rows=document.is_by_rows)
         is_short = sum(each.size for each in outputs.values()) < _MANY
         reply = JSONReply(write() if is_short else await asyncio.to_thread(write))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from service.engine.classify import top
+from service.engine.predictions import top
 
 
 def test_the_best_come_first_and_ties_in_the_order_of_the_labels() -> None:

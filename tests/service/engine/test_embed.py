@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from service.engine import embed
-from service.engine.embed import Input, both
+from service.engine import embed as embedding
+from service.engine.concurrency import both
 from service.engine.engine import Engine
+from service.engine.infer import infer
+from service.engine.inputs import Input, Inputs
+from service.engine.vectors import Vectors
 from service.errors import (
     InputTooLarge,
     InvalidExport,
@@ -24,6 +28,7 @@ from service.errors import (
 from service.exports.folder import find
 from service.loading.goldens import load
 from service.manifest import Embeddings, Manifest
+from service.repository.lease import Lease
 from service.repository.model_spec import ModelSpec
 from service.settings import RunOptions
 from tests.exports_encoder import COLOURS, WORDS, write_encoder
@@ -35,11 +40,16 @@ RED, GREEN, BLUE = (
 )
 
 
+async def embed(engine: Engine, lease: Lease, inputs: Sequence[Input], **options: Any) -> Vectors:
+    """The embeddings of inputs that stand in the field `input`."""
+    return await embedding.embed(engine, lease, Inputs(inputs), **options)
+
+
 def test_pictures_and_texts_come_back_in_their_order(colours_dir: Path) -> None:
     async def use(engine: Engine) -> None:
         inputs: list[Input] = ["blue", RED, "a photo of the green", "red", GREEN, BLUE]
         with await engine.repository.lease(ModelSpec(), "embed") as lease:
-            vectors = await engine.embed(lease, inputs)
+            vectors = await embed(engine, lease, inputs)
         assert vectors.rows.shape == (6, 8)
         assert vectors.rows.dtype == np.float32
         np.testing.assert_allclose(np.linalg.norm(vectors.rows, axis=1), 1, atol=1e-6)
@@ -57,13 +67,13 @@ def test_thousands_of_texts_are_answered_as_each_alone(colours_dir: Path) -> Non
 
     async def use(engine: Engine) -> None:
         with await engine.repository.lease(ModelSpec("colours")) as lease:
-            together = await engine.embed(lease, texts)
+            together = await embed(engine, lease, texts)
             for index in (0, 1, 777, 2047):
-                alone = await engine.embed(lease, [texts[index]])
+                alone = await embed(engine, lease, [texts[index]])
                 np.testing.assert_allclose(together.rows[index], alone.rows[0], atol=1e-6)
                 assert together.tokens[index] == alone.tokens[0] == len(texts[index].split()) + 2
             with pytest.raises(InputTooLarge, match=r"has 2049 texts; at most 2048 are taken"):
-                await engine.embed(lease, [*texts, "red"])
+                await embed(engine, lease, [*texts, "red"])
 
     serve(colours_dir, use)
 
@@ -72,13 +82,13 @@ def test_thousands_of_texts_are_answered_as_each_alone(colours_dir: Path) -> Non
     ("inputs", "kind", "reason", "param"),
     [
         ([], InvalidInput, "no input", "input"),
-        (["red", ""], InvalidInput, "input 1: the text is empty", "input[1]"),
-        (["\ud800"], InvalidInput, "input 0: the text is not Unicode", "input[0]"),
-        (["red", "red " * 99], InvalidInput, "input 1: the text has 101 tokens", "input[1]"),
-        (["red", b"no picture"], InvalidImage, "input 1: ", "input[1]"),
-        ([RED, RED[:60]], InvalidImage, "input 1: ", "input[1]"),
-        ([np.array([99], np.int32)], InvalidInput, "input 0: the tokens", "input[0]"),
-        ([RED] * 65, InputTooLarge, "65 pictures; at most 64", "input"),
+        (["red", ""], InvalidInput, r"input\[1\]: the text is empty", "input[1]"),
+        (["\ud800"], InvalidInput, r"input\[0\]: the text is not Unicode", "input[0]"),
+        (["red", "red " * 99], InvalidInput, r"input\[1\]: the text has 101 tokens", "input[1]"),
+        (["red", b"no picture"], InvalidImage, r"input\[1\]: ", "input[1]"),
+        ([RED, RED[:60]], InvalidImage, r"input\[1\]: ", "input[1]"),
+        ([np.array([99], np.int32)], InvalidInput, r"input\[0\]: the tokens", "input[0]"),
+        ([RED] * 65, InputTooLarge, "65 images; at most 64", "input"),
     ],
 )
 def test_what_cannot_be_embedded_is_named(
@@ -87,7 +97,7 @@ def test_what_cannot_be_embedded_is_named(
     async def use(engine: Engine) -> None:
         with await engine.repository.lease(ModelSpec("colours")) as lease:
             with pytest.raises(kind, match=reason) as caught:
-                await engine.embed(lease, inputs)
+                await embed(engine, lease, inputs)
             assert caught.value.param == param
 
     serve(colours_dir, use)
@@ -96,14 +106,14 @@ def test_what_cannot_be_embedded_is_named(
 def test_a_prompt_tells_what_a_text_is_for(colours_dir: Path) -> None:
     async def use(engine: Engine) -> None:
         with await engine.repository.lease(ModelSpec("colours")) as lease:
-            asked = await engine.embed(lease, ["red"], purpose="query")
-            written = await engine.embed(lease, ["the query red"])
-            kept = await engine.embed(lease, ["red"], purpose="document")
+            asked = await embed(engine, lease, ["red"], purpose="query")
+            written = await embed(engine, lease, ["the query red"])
+            kept = await embed(engine, lease, ["red"], purpose="document")
             assert asked.tokens == written.tokens == [5]
             np.testing.assert_array_equal(asked.rows, written.rows)
             assert kept.tokens == [3], "the manifest has no prompt for documents"
             with pytest.raises(InvalidInput, match="is empty"):
-                await engine.embed(lease, [""], purpose="query")
+                await embed(engine, lease, [""], purpose="query")
 
     serve(colours_dir, use)
 
@@ -111,24 +121,24 @@ def test_a_prompt_tells_what_a_text_is_for(colours_dir: Path) -> None:
 def test_vectors_are_cut_where_the_manifest_says_that_they_bear_it(colours_dir: Path) -> None:
     async def use(engine: Engine) -> None:
         with await engine.repository.lease(ModelSpec("colours")) as lease:
-            whole = await engine.embed(lease, ["red", GREEN])
-            short = await engine.embed(lease, ["red", GREEN], dimensions=5)
+            whole = await embed(engine, lease, ["red", GREEN])
+            short = await embed(engine, lease, ["red", GREEN], dimensions=5)
             lengths = np.linalg.norm(whole.rows[:, :5], axis=1, keepdims=True)
             np.testing.assert_allclose(short.rows, whole.rows[:, :5] / lengths, atol=1e-6)
-            same = await engine.embed(lease, ["red", GREEN], dimensions=8)
+            same = await embed(engine, lease, ["red", GREEN], dimensions=8)
             np.testing.assert_array_equal(same.rows, whole.rows)
             for dimensions in (3, 9, 0, -1):
                 with pytest.raises(InvalidInput, match=f"from 4 to 8 .* got {dimensions}$"):
-                    await engine.embed(lease, ["red"], dimensions=dimensions)
+                    await embed(engine, lease, ["red"], dimensions=dimensions)
 
     serve(colours_dir, use)
 
 
 def test_vectors_that_do_not_bear_it_are_not_cut(tmp_path: Path) -> None:
     manifest = write_encoder(tmp_path, embeddings=Embeddings(), converted=False)
-    embed.check_dimensions(manifest, 8)
-    with pytest.raises(InvalidInput, match="8 dimensions and do not bear to be cut; got 4"):
-        embed.check_dimensions(manifest, 4)
+    embedding.check_dimensions(manifest, 8)
+    with pytest.raises(InvalidInput, match="8 dimensions and cannot be shortened; got 4"):
+        embedding.check_dimensions(manifest, 4)
 
 
 def test_a_model_of_one_modality_refuses_the_other(tmp_path: Path, models_dir: Path) -> None:
@@ -138,16 +148,17 @@ def test_a_model_of_one_modality_refuses_the_other(tmp_path: Path, models_dir: P
 
     async def use(engine: Engine) -> None:
         with await engine.repository.lease(ModelSpec("words")) as lease:
-            assert (await engine.embed(lease, ["red"])).rows.shape == (1, 8)
-            with pytest.raises(UnsupportedTask, match=r"input 1 is not what 'words' .* is texts"):
-                await engine.embed(lease, ["red", RED])
+            assert (await embed(engine, lease, ["red"])).rows.shape == (1, 8)
+            with pytest.raises(UnsupportedTask, match=r"input.1. is not what 'words' .* is texts"):
+                await embed(engine, lease, ["red", RED])
         with await engine.repository.lease(ModelSpec("sights")) as lease:
-            assert (await engine.embed(lease, [RED])).tokens == [0]
-            with pytest.raises(UnsupportedTask, match="input 0 is not what 'sights'"):
-                await engine.embed(lease, ["red"])
-        refused = pytest.raises(UnsupportedTask, match="'shade' makes no vectors; it does: class")
+            assert (await embed(engine, lease, [RED])).tokens == [0]
+            with pytest.raises(UnsupportedTask, match=r"input\[0\] is not what 'sights'"):
+                await embed(engine, lease, ["red"])
+        reason = "'shade' makes no embeddings; it does: class"
+        refused = pytest.raises(UnsupportedTask, match=reason)
         with await engine.repository.lease(ModelSpec("shade")) as lease, refused:
-            await engine.embed(lease, ["red"])
+            await embed(engine, lease, ["red"])
         with pytest.raises(InvalidInput, match=r"several models can embed.*: sights, words"):
             await engine.repository.lease(ModelSpec(), "embed")
 
@@ -160,16 +171,16 @@ def test_tokens_and_pixels_are_taken_as_tensors_too(colours_dir: Path) -> None:
 
     async def use(engine: Engine) -> None:
         with await engine.repository.lease(ModelSpec("colours")) as lease:
-            said = await engine.embed(lease, ["red", "a blue", GREEN])
-            texts = await engine.infer(
-                lease, {"tokens": tokens, "mask": mask}, signature="embed_text"
+            said = await embed(engine, lease, ["red", "a blue", GREEN])
+            texts = await infer(
+                engine, lease, {"tokens": tokens, "mask": mask}, signature="embed_text"
             )
             np.testing.assert_allclose(texts["embeddings"], said.rows[:2], atol=1e-6)
             pixels = np.full((1, 8, 8, 3), COLOURS["green"], np.uint8)
-            seen = await engine.infer(lease, {"images": pixels}, signature="embed_image")
+            seen = await infer(engine, lease, {"images": pixels}, signature="embed_image")
             np.testing.assert_allclose(seen["embeddings"], said.rows[2:], atol=1e-6)
             nothing = {"tokens": tokens[:0], "mask": mask[:0]}
-            empty = await engine.infer(lease, nothing, signature="embed_text")
+            empty = await infer(engine, lease, nothing, signature="embed_text")
             assert empty["embeddings"].shape == (0, 8)
 
     serve(colours_dir, use)
@@ -195,7 +206,7 @@ def test_tensors_that_are_no_texts_are_refused(
             await engine.repository.lease(ModelSpec("colours")) as lease,
             pytest.raises(InvalidInput, match=reason),
         ):
-            await engine.infer(lease, inputs, signature="embed_text")
+            await infer(engine, lease, inputs, signature="embed_text")
 
     serve(colours_dir, use)
 
@@ -212,7 +223,7 @@ def test_tensorflow_gives_the_same_vectors(colours_dir: Path) -> None:
 
     async def use(engine: Engine) -> None:
         with await engine.repository.lease(ModelSpec("colours")) as lease:
-            found.append((await engine.embed(lease, ["red", BLUE, "a photo of green"])).rows)
+            found.append((await embed(engine, lease, ["red", BLUE, "a photo of green"])).rows)
 
     serve(colours_dir, use)
     serve(colours_dir, use, runtime="tensorflow")
@@ -231,7 +242,7 @@ def test_a_shadow_is_asked_the_same(tmp_path: Path) -> None:
             while any(model.state != "ready" for model in engine.models):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         with await engine.repository.lease(ModelSpec("colours")) as lease:
-            await engine.embed(lease, ["red", GREEN])
+            await embed(engine, lease, ["red", GREEN])
         comparison = engine.repository.shelf("colours").traffic.comparison
         async with asyncio.timeout(10):
             while not comparison.compared + comparison.failed:  # noqa: ASYNC110

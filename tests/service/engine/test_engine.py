@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service.engine.classify import Prediction
+from service.engine import classify as classifying
 from service.engine.engine import Engine
+from service.engine.infer import infer
+from service.engine.inputs import Inputs
+from service.engine.predictions import Prediction
 from service.errors import (
     DeadlineExceeded,
     InputTooLarge,
@@ -70,7 +73,7 @@ async def classify(
 ) -> list[list[Prediction]]:
     """Classify picture files by the model of a spec, or by the only one that can."""
     with await engine.repository.lease(spec, "classify") as lease:
-        return await engine.classify(lease, files, **options)
+        return await classifying.classify(engine, lease, Inputs(files, "images"), **options)
 
 
 def test_pictures_come_back_as_labels_in_their_order(models_dir: Path) -> None:
@@ -118,15 +121,15 @@ def test_tensors_go_in_and_come_out(mixed: Path) -> None:
         ) as lease:  # the only one that takes tensors
             assert (lease.model.export.name, lease.model.export.version) == ("half", 1)
             for signature in (None, "", "serving_default"):
-                answer = await engine.infer(lease, inputs, signature=signature)
+                answer = await infer(engine, lease, inputs, signature=signature)
                 np.testing.assert_array_equal(answer["y"], [[3, 4]])
-            assert (await engine.infer(lease, inputs, outputs=["y"])).keys() == {"y"}
+            assert (await infer(engine, lease, inputs, outputs=["y"])).keys() == {"y"}
             with pytest.raises(InvalidInput, match="the tensors are x; got y"):
-                await engine.infer(lease, {"y": np.ones(1)})
+                await infer(engine, lease, {"y": np.ones(1)})
             with pytest.raises(InvalidInput, match=r"no signature 'other'; it has: serving_def"):
-                await engine.infer(lease, inputs, signature="other")
+                await infer(engine, lease, inputs, signature="other")
             with pytest.raises(InvalidInput, match=r"no output 'z'; .* has: y"):
-                await engine.infer(lease, inputs, outputs=["z"])
+                await infer(engine, lease, inputs, outputs=["z"])
 
     serve(mixed, use)
 
@@ -136,12 +139,12 @@ def test_pixels_as_tensors_join_the_batches_of_pictures(models_dir: Path) -> Non
         pixels = np.zeros((40, 8, 8, 1), np.uint8)  # more than one batch
         pixels[1::2] = 255
         with await engine.repository.lease(ModelSpec("shade")) as lease:
-            answer = (await engine.infer(lease, {"images": pixels}))["probabilities"]
-            none = (await engine.infer(lease, {"images": pixels[:0]}))["probabilities"]
+            answer = (await infer(engine, lease, {"images": pixels}))["probabilities"]
+            none = (await infer(engine, lease, {"images": pixels[:0]}))["probabilities"]
             with pytest.raises(InputTooLarge, match="65 rows; at most MAX_QUEUE=64"):
-                await engine.infer(lease, {"images": np.zeros((65, 8, 8, 1), np.uint8)})
+                await infer(engine, lease, {"images": np.zeros((65, 8, 8, 1), np.uint8)})
             with pytest.raises(InvalidInput, match=r"'images' is uint8 .*; got float32"):
-                await engine.infer(lease, {"images": pixels.astype(np.float32)})
+                await infer(engine, lease, {"images": pixels.astype(np.float32)})
         assert answer.shape == (40, 3)
         assert none.shape == (0, 3)
         assert answer.argmax(1).tolist() == [0, 2] * 20
@@ -159,14 +162,14 @@ def test_required_models_are_those_that_readiness_waits_for(mixed: Path) -> None
 
 def test_limits_are_refused_with_their_numbers(models_dir: Path) -> None:
     async def use(engine: Engine) -> None:
-        with pytest.raises(InvalidInput, match="no picture"):
+        with pytest.raises(InvalidInput, match="no image"):
             await classify(engine, [])
-        with pytest.raises(InputTooLarge, match=r"4 pictures.* 3 "):
+        with pytest.raises(InputTooLarge, match=r"4 images.* 3 "):
             await classify(engine, [DARK] * 4)
         for top_k in (0, -1, 6):
             with pytest.raises(InvalidInput, match=rf"top_k.* 1 .*5.* {top_k}"):
                 await classify(engine, [DARK], top_k=top_k)
-        with pytest.raises(InputTooLarge, match=r"picture 1: .*pixels") as caught:
+        with pytest.raises(InputTooLarge, match=r"images\[1\]: .*pixels") as caught:
             await classify(engine, [DARK, picture(0, (101, 100))])
         assert caught.value.param == "images[1]"
 
@@ -181,7 +184,7 @@ def test_limits_are_refused_with_their_numbers(models_dir: Path) -> None:
 def test_a_picture_that_cannot_be_decoded_is_named(models_dir: Path, broken: bytes) -> None:
     async def use(engine: Engine) -> None:
         good = asyncio.gather(*(classify(engine, [DARK, LIGHT]) for _ in range(20)))
-        with pytest.raises(InvalidInput, match="picture 2: ") as caught:
+        with pytest.raises(InvalidInput, match=r"images\[2\]: ") as caught:
             await classify(engine, [DARK, LIGHT, broken])
         assert isinstance(caught.value, InvalidImage) or broken == b"no picture"
         assert caught.value.param == "images[2]"

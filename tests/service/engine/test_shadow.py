@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from service.engine.engine import Engine
+from service.engine.infer import infer
 from service.repository.model_spec import ModelSpec
 from service.settings import Settings
 from tests.service.repository.test_repository import add
@@ -38,7 +39,7 @@ def test_a_shadow_in_trouble_is_counted_and_nobody_waits_for_it(
         async def ask(times: int) -> None:
             for _ in range(times):
                 with await engine.repository.lease(ModelSpec("shade")) as lease:
-                    await engine.infer(lease, pixels)
+                    await infer(engine, lease, pixels)
                     assert lease.model.export.version == 1
 
         async def hanging(*asked: object) -> list[object]:

@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.engine.engine import Engine
+from service.engine.classify import check_top_k
 from service.errors import InvalidInput
 from service.protocols.http.route import JSONReply, while_connected
 from service.protocols.lutrin.indexes.document import (
@@ -85,7 +85,7 @@ async def query(request: Request) -> Response:
     cannot be compared with its own.
     """
     name, asked = name_of(request), await read(request, QueryRequest)
-    top_k = cast(Engine, request.app.state.engine).top_k(asked.top_k)
+    top_k = check_top_k(asked.top_k, cast(Settings, request.app.state.settings))
     sent = [key for key in ("text", "image", "vector") if key in asked.model_fields_set]
     if len(sent) != 1:
         raise InvalidInput(

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from service.batching.images import ImageBatches
-from service.engine.classify import top
+from service.engine.predictions import top
 from service.exports import folder as export_folder
 from service.loading import goldens
 from service.preprocessing.image import Picture
@@ -143,12 +143,12 @@ def test_the_callers_request_id_comes_back(server: Server) -> None:
 @pytest.mark.parametrize(
     ("fields", "status", "code", "says"),
     [
-        ({"images": []}, 400, "invalid_input", "no picture"),
+        ({"images": []}, 400, "invalid_input", "no image"),
         ({"images": ["§§"]}, 400, "invalid_input", "images[0] is not base64"),
         ({"images": ["https://x/y.png"]}, 400, "invalid_input", "fetches none"),
         ({"images": ["data:image/png,abc"]}, 400, "invalid_input", "data:<type>;base64"),
         ({"images": "abc"}, 400, "invalid_input", "images"),
-        ({"images": [_base64(b"no picture")]}, 400, "invalid_image", "picture 0"),
+        ({"images": [_base64(b"no image")]}, 400, "invalid_image", "images[0]"),
         ({"images": [_base64(LIGHT)], "top_k": 0}, 400, "invalid_input", "top_k"),
         ({"images": [_base64(LIGHT)], "top_k": True}, 400, "invalid_input", "no numbers"),
         ({"images": ["HTTPS://x/y.png"]}, 400, "invalid_input", "fetches none"),

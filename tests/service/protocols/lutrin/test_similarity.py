@@ -9,7 +9,7 @@ import httpx
 import numpy as np
 import pytest
 
-from service.engine.similarity import cosines, probabilities, ranking, unit
+from service.engine.vectors import cosines, probabilities, ranking, unit
 from tests.exports_encoder import COLOURS, LONGEST
 from tests.images import encode
 from tests.server import Server

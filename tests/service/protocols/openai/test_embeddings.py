@@ -160,7 +160,7 @@ def test_pictures_come_by_modality(server: Server) -> None:
     [
         ({"input": ["data:image/png;base64,AAAA"]}, '"modality": "image"', "modality"),
         ({"input": "https://example.org/a.png", "modality": "image"}, "is a URL", "input[0]"),
-        ({"input": "AAAA", "modality": "image"}, "input 0: ", "input[0]"),
+        ({"input": "AAAA", "modality": "image"}, "input[0]: ", "input[0]"),
         ({"input": "red", "modality": "audio"}, '"text" or "image"', "modality"),
         ({"input": "AAAA", "model": "words", "modality": "image"}, "which is texts", "input[0]"),
     ],

@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 import pytest
 
-from service.engine.embed import Vectors
+from service.engine.vectors import Vectors
 from service.errors import InvalidInput
 from service.protocols.openai.reply import render
 from service.protocols.openai.request import EmbeddingRequest, read

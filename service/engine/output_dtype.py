@@ -21,7 +21,7 @@ OutputDtype = Literal["float32", "float16", "int8", "binary"]
 _LARGEST: Final = 127
 
 
-class Quantized(NamedTuple):
+class Converted(NamedTuple):
     """Vectors of another type."""
 
     rows: NDArray[Any]
@@ -30,16 +30,16 @@ class Quantized(NamedTuple):
     """(N,), what `int8` rows are multiplied by to be near the float32; None for other types."""
 
 
-def quantize(rows: NDArray[np.float32], dtype: OutputDtype) -> Quantized:
+def convert(rows: NDArray[np.float32], dtype: OutputDtype) -> Converted:
     """Vectors, float32 (N, D), in the numbers of `dtype`."""
     if dtype == "float32":
-        return Quantized(rows)
+        return Converted(rows)
     if dtype == "float16":
-        return Quantized(rows.astype(np.float16))
+        return Converted(rows.astype(np.float16))
     if dtype == "binary":
-        return Quantized(np.packbits(rows > 0, axis=-1, bitorder="big"))
+        return Converted(np.packbits(rows > 0, axis=-1, bitorder="big"))
     scales = np.abs(rows).max(axis=-1) / np.float32(_LARGEST)
     divisors = np.where(scales == 0, np.float32(1), scales)[:, np.newaxis]
     # The quotient of the largest may round to a hair more than 127.
     whole = np.rint(rows / divisors).clip(-_LARGEST, _LARGEST)
-    return Quantized(whole.astype(np.int8), scales.astype(np.float32))
+    return Converted(whole.astype(np.int8), scales.astype(np.float32))

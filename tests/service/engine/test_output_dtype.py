@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from service.engine.quantize import OutputDtype, quantize
+from service.engine.output_dtype import OutputDtype, convert
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def rows() -> NDArray[np.float32]:
 
 
 def test_float32_is_as_the_model_gave_it(rows: NDArray[np.float32]) -> None:
-    kept, scales = quantize(rows, "float32")
+    kept, scales = convert(rows, "float32")
     assert kept.dtype == np.float32
     assert scales is None
     np.testing.assert_array_equal(kept, rows)
@@ -25,7 +25,7 @@ def test_float32_is_as_the_model_gave_it(rows: NDArray[np.float32]) -> None:
 
 @pytest.mark.parametrize(("dtype", "least"), [("float16", 0.9999999), ("int8", 0.9999)])
 def test_the_direction_is_kept(rows: NDArray[np.float32], dtype: OutputDtype, least: float) -> None:
-    kept = quantize(rows, dtype).rows
+    kept = convert(rows, dtype).rows
     assert kept.dtype == np.dtype(dtype)
     wide = kept.astype(np.float64)
     cosines = (wide * rows).sum(-1) / np.linalg.norm(wide, axis=-1)
@@ -35,7 +35,7 @@ def test_the_direction_is_kept(rows: NDArray[np.float32], dtype: OutputDtype, le
 def test_int8_fills_its_range_and_its_scale_brings_the_numbers_back(
     rows: NDArray[np.float32],
 ) -> None:
-    kept, scales = quantize(rows, "int8")
+    kept, scales = convert(rows, "int8")
     assert scales is not None
     assert scales.dtype == np.float32
     assert (np.abs(kept.astype(int)).max(axis=-1) == 127).all()
@@ -45,7 +45,7 @@ def test_int8_fills_its_range_and_its_scale_brings_the_numbers_back(
 
 def test_binary_has_the_signs_the_first_in_the_highest_bit() -> None:
     row = np.array([[1, -1, 0, 2, -3, -4, 5, 6, 7, -8]], np.float32)
-    kept = quantize(row, "binary").rows
+    kept = convert(row, "binary").rows
     assert kept.dtype == np.uint8
     np.testing.assert_array_equal(kept, [[0b10010011, 0b10000000]])
 
@@ -53,7 +53,7 @@ def test_binary_has_the_signs_the_first_in_the_highest_bit() -> None:
 def test_near_vectors_differ_in_few_bits(rows: NDArray[np.float32]) -> None:
     noise = np.random.default_rng(1).normal(size=rows.shape).astype(np.float32)
     near = rows + 0.2 * noise / np.linalg.norm(noise, axis=-1, keepdims=True)
-    bits, theirs = quantize(rows, "binary").rows, quantize(near, "binary").rows
+    bits, theirs = convert(rows, "binary").rows, convert(near, "binary").rows
     distances = np.bitwise_count(bits[:, np.newaxis] ^ theirs).sum(-1)
     np.testing.assert_array_equal(distances.argmin(-1), np.arange(len(rows)))
 
@@ -61,6 +61,6 @@ def test_near_vectors_differ_in_few_bits(rows: NDArray[np.float32]) -> None:
 def test_a_vector_of_zeros_is_still_one_in_every_type() -> None:
     zeros = np.zeros((1, 8), np.float32)
     for dtype in ("float32", "float16", "int8", "binary"):
-        kept, scales = quantize(zeros, dtype)
+        kept, scales = convert(zeros, dtype)
         assert not kept.any()
         assert scales is None or scales.tolist() == [0]
