@@ -61,11 +61,13 @@ class Engine:
             return {"*": "the service is shutting down"}
         if waits_for := self.repository.waits_for:
             return {"*": waits_for}
-        required, shelves = self.settings.required_models, self.repository.shelves
-        if required is None and not shelves:
+        required, all_versions = self.settings.required_models, self.repository.all_versions
+        if required is None and not all_versions:
             return {"*": f"there are no models in {self.settings.models_shown}"}
-        # One that comes later is on trial: if it is bad, the others go on getting requests.
-        awaited = [each for each in shelves.values() if each.is_awaited] or list(shelves.values())
+        # A model that comes later is not awaited: if it fails, the others keep getting requests.
+        awaited = [each for each in all_versions.values() if each.is_awaited] or list(
+            all_versions.values()
+        )
         # A model that an operator unloaded is missed only where it is required by name.
         names = [each.name for each in awaited if not each.is_closed]
         reasons = {
@@ -74,14 +76,14 @@ class Engine:
         return {name: reason for name, reason in reasons.items() if reason is not None}
 
     def _why_not_ready(self, name: str) -> str | None:
-        shelf = self.repository.shelves.get(name)
-        if shelf is None:
+        versions = self.repository.all_versions.get(name)
+        if versions is None:
             return f"not found in {self.settings.models_shown}"
-        if not shelf.models:
+        if not versions.models:
             return "its plan in models.yaml wants none of the versions that there are"
-        if shelf.is_servable and not shelf.is_closed:
+        if versions.is_servable and not versions.is_closed:
             return None
-        model = shelf.pick()
+        model = versions.pick()
         return f"{model.state}: {model.reason}"
 
     def in_time(self, work: Awaitable[T], timeout_s: float | None = None) -> Awaitable[T]:

@@ -1,4 +1,4 @@
-"""The last calls of a label on trial beside those of the others, and whether it did worse."""
+"""The last calls of a canary beside those of the other versions, and whether it did worse."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _FEWEST: Final = 20
 """Answers on either side before latencies are compared."""
 
 
-class Trial:
-    """A window of calls for each side: the label on trial, and the rest.
+class Canary:
+    """A window of calls for each side: the canary, and the rest.
 
     A limit counts as passed as soon as nothing that the rest of the window may bring could undo
     it, so what fails every time is found after a few calls, and chance finds nothing.
@@ -28,7 +28,7 @@ class Trial:
         self.rest.record(seconds, failed)
 
     def record(self, seconds: float, failed: bool) -> str | None:
-        """Note a call of the label on trial; gives why it is to lose its traffic, if it is."""
+        """Note a call of the canary; returns why it has to lose its traffic, or None."""
         self.ours.record(seconds, failed)
         return self._too_many_failures() or self._too_slow()
 

@@ -18,7 +18,7 @@ _SPACE_PER_BYTE: Final = 2
 """A model not loaded before is taken to need its files' size this many times."""
 
 
-class Budget:
+class Eviction:
     """Unloads the models that were asked longest ago, so that the process stays within a limit.
 
     What counts is the memory that the operating system sees, not an estimate.

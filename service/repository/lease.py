@@ -13,7 +13,7 @@ from service.manifest import Manifest, Task
 from service.observability import metrics
 from service.repository.model import Model
 from service.repository.traffic import Traffic
-from service.repository.versions import Shelf
+from service.repository.versions import ModelVersions
 
 Ended = Callable[[float, bool], None]
 """Is told how many seconds a lease lasted, and whether the model failed it."""
@@ -97,27 +97,29 @@ class Lease:
         return name
 
 
-def lend_by_plan(shelf: Shelf, model: Model, label: str | None) -> Lease:
+def lend_by_plan(versions: ModelVersions, model: Model, label: str | None) -> Lease:
     """Lend the version that the plan chose for a call that names none; its shadow is asked too."""
-    traffic, shadow = shelf.traffic, shelf.plan.shadow
+    traffic, shadow = versions.traffic, versions.plan.shadow
     traffic.calls[label] += 1
     version = model.export.version
-    metrics.SPLIT_CALLS.labels(shelf.name, str(version), label or "").inc()
-    is_shadowed = shadow is not None and shelf.labels.get(shadow, version) != version
-    ended = _judge(shelf, label)
+    metrics.SPLIT_CALLS.labels(versions.name, str(version), label or "").inc()
+    is_shadowed = shadow is not None and versions.labels.get(shadow, version) != version
+    ended = _judge(versions, label)
     return Lease(model, label, ended, traffic if is_shadowed else None)
 
 
-def lend(shelf: Shelf, model: Model, label: str) -> Lease:
+def lend(versions: ModelVersions, model: Model, label: str) -> Lease:
     """Lend the version of a label that was asked for by name."""
-    return Lease(model, label, _judge(shelf, label))
+    return Lease(model, label, _judge(versions, label))
 
 
-def _judge(shelf: Shelf, label: str | None) -> Ended | None:
-    return partial(_note, shelf, shelf.traffic, label) if shelf.traffic.trials else None
+def _judge(versions: ModelVersions, label: str | None) -> Ended | None:
+    return partial(_note, versions, versions.traffic, label) if versions.traffic.canaries else None
 
 
-def _note(shelf: Shelf, traffic: Traffic, label: str | None, seconds: float, failed: bool) -> None:
+def _note(
+    versions: ModelVersions, traffic: Traffic, label: str | None, seconds: float, failed: bool
+) -> None:
     verdict = traffic.record(label, seconds, failed)
-    if verdict is not None and shelf.traffic is traffic:  # else the plan has changed meanwhile
-        shelf.roll_back(verdict.label, verdict.reason)
+    if verdict is not None and versions.traffic is traffic:  # else the plan has changed meanwhile
+        versions.roll_back(verdict.label, verdict.reason)

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from service.observability import metrics
-from service.repository.eviction import Budget
+from service.repository.eviction import Eviction
 from service.repository.model import Model
-from service.repository.versions import Shelf
+from service.repository.versions import ModelVersions
 from service.settings import Settings
 
 
@@ -18,13 +18,13 @@ class Loader:
     def __init__(
         self,
         settings: Settings,
-        shelves: Mapping[str, Shelf],
+        all_versions: Mapping[str, ModelVersions],
         models: Callable[[], Sequence[Model]],
     ) -> None:
-        """`shelves` are the versions by the model's name; `models` also has those that leave."""
-        self._shelves = shelves
+        """`all_versions` by the model's name; `models` also has those that leave."""
+        self._all_versions = all_versions
         self._models = models
-        self._budget = Budget(settings.memory_budget_mb)
+        self._eviction = Eviction(settings.memory_budget_mb)
         self._tasks: dict[Model, asyncio.Task[None]] = {}
         self._one_at_a_time = asyncio.Lock()
         self._closing = False
@@ -63,14 +63,14 @@ class Loader:
         # One after another: a load uses all cores, and the first is ready sooner.
         async with self._one_at_a_time:
             if not self._closing and self._is_wanted(model):
-                await self._budget.load(model, self._models, self._is_pinned)
+                await self._eviction.load(model, self._models, self._is_pinned)
         self.publish(model)
 
     def _is_wanted(self, model: Model) -> bool:
         """Whether a version still has to be loaded, now that it is its turn."""
-        shelf = self._shelves.get(model.export.name)
-        return shelf is not None and model in shelf.models and not shelf.is_closed
+        versions = self._all_versions.get(model.export.name)
+        return versions is not None and model in versions.models and not versions.is_closed
 
     def _is_pinned(self, model: Model) -> bool:
-        shelf = self._shelves.get(model.export.name)
-        return shelf is not None and shelf.plan.pinned
+        versions = self._all_versions.get(model.export.name)
+        return versions is not None and versions.plan.pinned

@@ -11,7 +11,7 @@ from service.machine import memory
 from service.repository.loader import Loader
 from service.repository.model import Model
 from service.repository.plans.plan import Plans
-from service.repository.versions import Shelf, answers
+from service.repository.versions import ModelVersions, answers
 from service.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -23,85 +23,85 @@ class Reconciler:
     Its methods are called on one event loop, `update` and `reconcile` one at a time.
     """
 
-    def __init__(self, settings: Settings, shelves: dict[str, Shelf]) -> None:
+    def __init__(self, settings: Settings, all_versions: dict[str, ModelVersions]) -> None:
         self.leaving: dict[Model, asyncio.Task[None]] = {}
         """Versions that are no longer served and answer their last requests."""
-        self.loader = Loader(settings, shelves, lambda: self.models)
+        self.loader = Loader(settings, all_versions, lambda: self.models)
         self._settings = settings
-        self._shelves = shelves
+        self._all_versions = all_versions
         self._unmet: list[str] = []
 
     @property
     def models(self) -> list[Model]:
         """Every version known, by name, the newest first; last those that are leaving."""
-        staying = [model for shelf in self._shelves.values() for model in shelf.models]
+        staying = [model for versions in self._all_versions.values() for model in versions.models]
         return [*staying, *self.leaving]
 
     @property
     def is_lazy(self) -> bool:
         return self._settings.loading == "lazy" or self._settings.memory_budget_mb is not None
 
-    def is_eager(self, shelf: Shelf) -> bool:
-        return not self.is_lazy or shelf.plan.pinned
+    def is_eager(self, versions: ModelVersions) -> bool:
+        return not self.is_lazy or versions.plan.pinned
 
-    def update(self, found: Mapping[str, Sequence[Export]], plans: Plans) -> list[Shelf]:
+    def update(self, found: Mapping[str, Sequence[Export]], plans: Plans) -> list[ModelVersions]:
         """Note the exports found and the plans; gives the models for which either changed."""
         if (unmet := plans.unmet(found)) != self._unmet:
             self._unmet = unmet
             if unmet:
                 logger.warning("models.yaml plans models that are not there: %s", ", ".join(unmet))
         changed = []
-        for name in dict.fromkeys([*found, *self._shelves]):
-            shelf = self._shelves.setdefault(name, Shelf(name, self._settings))
+        for name in dict.fromkeys([*found, *self._all_versions]):
+            versions = self._all_versions.setdefault(name, ModelVersions(name, self._settings))
             exports, plan = found.get(name, ()), plans.of(name)
-            if (shelf.exports, shelf.written) != (exports, plan):
-                shelf.exports = exports
-                if shelf.written != plan:
+            if (versions.exports, versions.written) != (exports, plan):
+                versions.exports = exports
+                if versions.written != plan:
                     # What was changed by hand holds until the file says something else.
-                    shelf.written = shelf.plan = plan
-                changed.append(shelf)
+                    versions.written = versions.plan = plan
+                changed.append(versions)
         return changed
 
-    def announce(self, shelf: Shelf) -> None:
+    def announce(self, versions: ModelVersions) -> None:
         """Show the versions that are to be loaded, before it is their turn."""
-        newest = shelf.candidates()[: shelf.plan.versions.count]
-        for export in [*newest, *shelf.labelled()]:
-            model = shelf.model(export)
-            if self.is_eager(shelf):
+        newest = versions.candidates()[: versions.plan.versions.count]
+        for export in [*newest, *versions.labelled()]:
+            model = versions.model(export)
+            if self.is_eager(versions):
                 model.queue()
-        shelf.move_labels()
+        versions.move_labels()
 
-    async def reconcile(self, shelf: Shelf) -> None:
+    async def reconcile(self, versions: ModelVersions) -> None:
         """Bring one model to the versions that its plan wants, of those that load."""
-        tried = [await self.ensure(shelf, export) for export in shelf.labelled()]
+        tried = [await self.ensure(versions, export) for export in versions.labelled()]
         newest: list[Model] = []
-        for export in shelf.candidates():
-            if sum(map(answers, newest)) == shelf.plan.versions.count:
+        for export in versions.candidates():
+            if sum(map(answers, newest)) == versions.plan.versions.count:
                 break
-            newest.append(await self.ensure(shelf, export))
+            newest.append(await self.ensure(versions, export))
         tried += newest
-        shelf.move_labels()
-        shelf.warn_of_labels()
-        tried += _still_labelled(shelf, tried)
-        is_served = any(map(answers, tried)) or not shelf.exports
-        for model in [each for each in shelf.models if each not in tried]:
+        versions.move_labels()
+        versions.warn_of_labels()
+        tried += _still_labelled(versions, tried)
+        is_served = any(map(answers, tried)) or not versions.exports
+        for model in [each for each in versions.models if each not in tried]:
             if is_served or model.state != "ready":
-                shelf.models.remove(model)
+                versions.models.remove(model)
                 self.leaving[model] = asyncio.create_task(self._retire(model))
-        if not shelf.exports:
-            del self._shelves[shelf.name]
+        if not versions.exports:
+            del self._all_versions[versions.name]
 
-    async def ensure(self, shelf: Shelf, export: Export) -> Model:
+    async def ensure(self, versions: ModelVersions, export: Export) -> Model:
         """The model of an export, loaded unless it is, cannot be, or waits to be asked."""
-        model = shelf.model(export)
-        is_left = answers(model) and not self.is_eager(shelf)
-        if shelf.is_closed or is_left or model.state in ("ready", "failed"):
+        model = versions.model(export)
+        is_left = answers(model) and not self.is_eager(versions)
+        if versions.is_closed or is_left or model.state in ("ready", "failed"):
             return model
-        if shelf.is_half_written(export):
+        if versions.is_half_written(export):
             model.refuse("it has no manifest, and the version in service has: is it half a copy?")
         else:
             await self.loader.load(model)
-            shelf.move_labels()
+            versions.move_labels()
         return model
 
     async def _retire(self, model: Model) -> None:
@@ -114,8 +114,8 @@ class Reconciler:
         await asyncio.to_thread(memory.trim)
 
 
-def _still_labelled(shelf: Shelf, tried: Sequence[Model]) -> list[Model]:
+def _still_labelled(versions: ModelVersions, tried: Sequence[Model]) -> list[Model]:
     """Who has a label whose planned version does not answer; it stays."""
     able = {model.export.version for model in tried if answers(model)}
-    kept = set(shelf.labels.values()) - able
-    return [each for each in shelf.models if each.export.version in kept and each not in tried]
+    kept = set(versions.labels.values()) - able
+    return [each for each in versions.models if each.export.version in kept and each not in tried]

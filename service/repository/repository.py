@@ -34,7 +34,7 @@ from service.repository.plans import models_file
 from service.repository.plans.plan import Plans
 from service.repository.reconciler import Reconciler
 from service.repository.selection import only_one_for
-from service.repository.versions import Shelf, answers
+from service.repository.versions import ModelVersions, answers
 from service.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -58,36 +58,36 @@ class Repository:
         self._settings = settings
         self._has_found = False
         self._plans = Plans()
-        self._shelves: dict[str, Shelf] = {}
+        self._all_versions: dict[str, ModelVersions] = {}
         self._changes: set[asyncio.Task[Any]] = set()
         self._problem = ""
-        self._reconciler = Reconciler(settings, self._shelves)
+        self._reconciler = Reconciler(settings, self._all_versions)
         self._changing = asyncio.Lock()
         self._closing = False
 
     @property
-    def shelves(self) -> Mapping[str, Shelf]:
+    def all_versions(self) -> Mapping[str, ModelVersions]:
         """The versions of each model, by the model's name."""
-        return self._shelves
+        return self._all_versions
 
     @property
     def models(self) -> list[Model]:
         """Every version known, by name, the newest first; last those that are leaving."""
         return self._reconciler.models
 
-    def shelf(self, name: str) -> Shelf:
+    def versions(self, name: str) -> ModelVersions:
         """The versions of one model.
 
         Raises:
             ModelNotFound: no model has this name.
         """
-        shelf = self._shelves.get(name)
-        if shelf is None:
-            known = ", ".join(self._shelves) or "none at all"
+        versions = self._all_versions.get(name)
+        if versions is None:
+            known = ", ".join(self._all_versions) or "none at all"
             raise ModelNotFound(
                 f"there is no model '{name[:100]}'; there are: {known}", param="model"
             )
-        return shelf
+        return versions
 
     @property
     def waits_for(self) -> str:
@@ -115,29 +115,29 @@ class Repository:
         if version is not None and label is not None:
             raise InvalidInput("name a version or a label of the model, not both", param="label")
         if name is None:
-            shelf = only_one_for(self._shelves.values(), task, modalities)
+            versions = only_one_for(self._all_versions.values(), task, modalities)
         else:
-            shelf = self.shelf(name)
+            versions = self.versions(name)
         if version is None and label is None:
-            return await self._lease_by_plan(shelf, key)
-        model = shelf.pick(version, label)
+            return await self._lease_by_plan(versions, key)
+        model = versions.pick(version, label)
         if model.state != "ready":
-            model = await self._bring_in_time(shelf.name, version, label)
-        return lend(shelf, model, label) if label else Lease(model)
+            model = await self._bring_in_time(versions.name, version, label)
+        return lend(versions, model, label) if label else Lease(model)
 
-    async def _lease_by_plan(self, shelf: Shelf, key: str | None) -> Lease:
-        label = shelf.choose(key)
-        model = shelf.pick(label=label)
+    async def _lease_by_plan(self, versions: ModelVersions, key: str | None) -> Lease:
+        label = versions.choose(key)
+        model = versions.pick(label=label)
         if model.state != "ready":
             try:
-                model = await self._bring_in_time(shelf.name, label=label)
+                model = await self._bring_in_time(versions.name, label=label)
             except (NotReady, LabelNotFound):
                 if label is None:
                     raise
                 # It failed to load at its first call, or lost its label: fall back to the version
                 # that answers the rest.
-                label, model = None, await self._bring_in_time(shelf.name)
-        return lend_by_plan(shelf, model, label) if shelf.plan.labels else Lease(model)
+                label, model = None, await self._bring_in_time(versions.name)
+        return lend_by_plan(versions, model, label) if versions.plan.labels else Lease(model)
 
     async def _bring_in_time(
         self, name: str, version: int | None = None, label: str | None = None
@@ -155,12 +155,12 @@ class Repository:
             NotReady: it is loading, failed to load, or an operator unloaded it.
         """
         while not self._closing:
-            shelf = self.shelf(name)
-            model = shelf.pick(version, label)
+            versions = self.versions(name)
+            model = versions.pick(version, label)
             waits = model.state == "loading" or answers(model)
             if (
                 model.state == "ready"
-                or shelf.is_closed
+                or versions.is_closed
                 or not (self._reconciler.is_lazy and waits)
             ):
                 model.ready_manifest()
@@ -171,7 +171,7 @@ class Repository:
             finally:
                 model.release()
             if model.state == "failed":
-                await self._to_the_end(self._reconcile_in_turn(shelf))
+                await self._to_the_end(self._reconcile_in_turn(versions))
         raise NotReady("the service is shutting down")
 
     async def start(self) -> None:
@@ -184,17 +184,17 @@ class Repository:
         self._plans = await asyncio.to_thread(models_file.load, self._settings)
         metrics.PLANS_VALID.set(1)
         found = await asyncio.to_thread(folder.scan, self._settings.models_folder)
-        for shelf in self._reconciler.update(found, self._plans):
-            shelf.is_awaited = True
-            self._reconciler.announce(shelf)
+        for versions in self._reconciler.update(found, self._plans):
+            versions.is_awaited = True
+            self._reconciler.announce(versions)
         self._has_found = True
 
     async def load_all(self) -> None:
         """Load every model that is not left for its first request."""
         async with self._changing:
-            for shelf in list(self._shelves.values()):
-                if self._reconciler.is_eager(shelf):
-                    await self._reconciler.reconcile(shelf)
+            for versions in list(self._all_versions.values()):
+                if self._reconciler.is_eager(versions):
+                    await self._reconciler.reconcile(versions)
 
     async def refresh(self, *, at_once: bool = False) -> bool:
         """Follow what changed in the folder and in models.yaml.
@@ -208,7 +208,7 @@ class Repository:
         async with self._changing:
             await self._read_plans()
             found = await asyncio.to_thread(folder.scan, self._settings.models_folder)
-            known = {each for shelf in self._shelves.values() for each in shelf.exports}
+            known = {each for versions in self._all_versions.values() for each in versions.exports}
             now = time.time()
             young = {
                 export
@@ -218,11 +218,11 @@ class Repository:
                 if export not in known and abs(now - export.changed_at) < _AT_REST_S and not at_once
             }
             changed = self._reconciler.update(_without(found, young, known), self._plans)
-            for shelf in changed:
-                if not shelf.models:
-                    self._reconciler.announce(shelf)
-            for shelf in changed:
-                await self._reconciler.reconcile(shelf)
+            for versions in changed:
+                if not versions.models:
+                    self._reconciler.announce(versions)
+            for versions in changed:
+                await self._reconciler.reconcile(versions)
             return bool(young)
 
     async def load(self, name: str) -> None:
@@ -236,14 +236,14 @@ class Repository:
 
     async def _load_by_hand(self, name: str) -> None:
         await self.refresh(at_once=True)
-        shelf = self.shelf(name)
+        versions = self.versions(name)
         async with self._changing:
-            shelf.is_closed = False
-            for model in shelf.models:
+            versions.is_closed = False
+            for model in versions.models:
                 if model.state in ("failed", "unloaded"):
                     model.queue()
-            await self._reconciler.reconcile(shelf)
-        if (model := shelf.pick()).state != "ready":
+            await self._reconciler.reconcile(versions)
+        if (model := versions.pick()).state != "ready":
             raise Conflict(f"'{name}' cannot be loaded: {model.reason}")
 
     async def unload(self, name: str) -> None:
@@ -252,19 +252,19 @@ class Repository:
         Raises:
             ModelNotFound: no model has this name.
         """
-        await self._to_the_end(self._unload_by_hand(self.shelf(name)))
+        await self._to_the_end(self._unload_by_hand(self.versions(name)))
 
-    async def _unload_by_hand(self, shelf: Shelf) -> None:
+    async def _unload_by_hand(self, versions: ModelVersions) -> None:
         async with self._changing:
-            shelf.is_closed = True
-            for model in list(shelf.models):
+            versions.is_closed = True
+            for model in list(versions.models):
                 await self._reconciler.loader.wait(model)
                 if model.state == "ready":
                     await model.unload("unloaded by an operator", self._settings.request_timeout_s)
                     self._reconciler.loader.publish(model)
         await asyncio.to_thread(memory.trim)
 
-    async def change(self, name: str, **changes: object) -> Shelf:
+    async def change(self, name: str, **changes: object) -> ModelVersions:
         """Change the plan of a model, until the process ends or models.yaml changes it.
 
         A label moves when its new version is loaded; nothing changes if that fails.
@@ -277,23 +277,23 @@ class Repository:
         """
         return await self._to_the_end(self._change_by_hand(name, changes))
 
-    async def _change_by_hand(self, name: str, changes: Mapping[str, Any]) -> Shelf:
+    async def _change_by_hand(self, name: str, changes: Mapping[str, Any]) -> ModelVersions:
         async with self._changing:
-            shelf = self.shelf(name)
-            labels = shelf.plan.changed(**changes).labels
+            versions = self.versions(name)
+            labels = versions.plan.changed(**changes).labels
             try:
-                for label, version in labels.items() - shelf.plan.labels.items():
-                    model = await self._reconciler.ensure(shelf, shelf.export(version))
+                for label, version in labels.items() - versions.plan.labels.items():
+                    model = await self._reconciler.ensure(versions, versions.export(version))
                     if not answers(model):
                         raise Conflict(
                             f"the label '{label}' stays where it is: version {version} of "
                             f"'{name}' cannot be loaded: {model.reason}"
                         )
                 # Anew, since a label may have been rolled back meanwhile.
-                shelf.plan = shelf.plan.changed(**changes)
+                versions.plan = versions.plan.changed(**changes)
             finally:
-                await self._reconciler.reconcile(shelf)
-        return shelf
+                await self._reconciler.reconcile(versions)
+        return versions
 
     async def close(self) -> None:
         """Refuse new work, finish what waits, free the models."""
@@ -322,10 +322,10 @@ class Repository:
         task.add_done_callback(self._changes.discard)
         return await asyncio.shield(task)
 
-    async def _reconcile_in_turn(self, shelf: Shelf) -> None:
+    async def _reconcile_in_turn(self, versions: ModelVersions) -> None:
         async with self._changing:
-            if self._shelves.get(shelf.name) is shelf:  # else it is gone meanwhile
-                await self._reconciler.reconcile(shelf)
+            if self._all_versions.get(versions.name) is versions:  # else it is gone meanwhile
+                await self._reconciler.reconcile(versions)
 
 
 def _without(

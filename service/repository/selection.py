@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterable
 from service.errors import InvalidInput, NotReady
 from service.manifest import Modality, Task
 from service.repository.model import Model
-from service.repository.versions import Shelf
+from service.repository.versions import ModelVersions
 
 
 def only_one_for(
-    shelves: Iterable[Shelf], task: Task | None, modalities: Collection[Modality]
-) -> Shelf:
+    all_versions: Iterable[ModelVersions], task: Task | None, modalities: Collection[Modality]
+) -> ModelVersions:
     """The only model that can do `task`, or embed all of `modalities`.
 
     Judged by manifests, so that the answer does not depend on which model loaded first.
@@ -21,7 +21,7 @@ def only_one_for(
         NotReady: no model can.
         InvalidInput: several can, and the request has to name one.
     """
-    served = [each for each in shelves if each.models]
+    served = [each for each in all_versions if each.models]
     able = [each for each in served if _can(each.pick(), task, modalities)]
     if len(able) == 1:
         return able[0]

@@ -55,7 +55,7 @@ class ModelSync:
 
     async def _find(self) -> None:
         await self._repository.start()
-        if not self._repository.shelves:
+        if not self._repository.all_versions:
             logger.warning("there are no models in %s", self._settings.models_shown)
 
     async def _find_fetched(self, mirror: Mirror) -> None:

@@ -1,4 +1,4 @@
-"""Who answers the calls that name neither version nor label, and how the labels on trial do."""
+"""Which label answers the calls that name neither version nor label, and how canaries do."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
-from service.repository.canary import Trial
+from service.repository.canary import Canary
 from service.repository.comparison import Comparison
 from service.repository.plans.plan import Plan
 
@@ -17,7 +17,7 @@ _BITS: Final = 53
 
 
 class Verdict(NamedTuple):
-    """A label is to lose its traffic, and why."""
+    """A canary that loses its traffic, and why."""
 
     label: str
     reason: str
@@ -38,11 +38,11 @@ class Traffic:
         self._plan = plan
         self._random = random
         on = {label: share for label, share in plan.traffic.items() if share and label != plan.rest}
-        self.trials = {label: Trial(label, plan.rollback) for label in on if plan.rollback}
-        """Those labels that may lose their traffic."""
+        self.canaries = {label: Canary(label, plan.rollback) for label in on if plan.rollback}
+        """The labels that may lose their traffic, each with its last calls."""
 
     def choose(self, key: str | None = None) -> str | None:
-        """The label that is to answer; None for the newest version.
+        """The label that answers; None for the newest version.
 
         The same key gets the same label in every process, for as long as the shares are the same;
         a share that grows keeps the keys it had.
@@ -56,12 +56,12 @@ class Traffic:
         return self._plan.rest
 
     def record(self, label: str | None, seconds: float, failed: bool) -> Verdict | None:
-        """Note a call that `label` answered or failed; gives a verdict when one is due."""
-        if (trial := self.trials.get(label or "")) is not None:
-            reason = trial.record(seconds, failed)
-            return None if reason is None else Verdict(trial.label, reason)
+        """Note a call that `label` answered or failed; returns a verdict when one is due."""
+        if (canary := self.canaries.get(label or "")) is not None:
+            reason = canary.record(seconds, failed)
+            return None if reason is None else Verdict(canary.label, reason)
         if label == self._plan.rest:
-            for each in self.trials.values():
+            for each in self.canaries.values():
                 each.record_rest(seconds, failed)
         return None
 

@@ -22,7 +22,7 @@ _SERVABLE: Final = ("ready", "unloaded", "unloading")
 """The states of a version that answers, at once or when it is loaded again."""
 
 
-class Shelf:
+class ModelVersions:
     """One model's versions."""
 
     def __init__(self, name: str, settings: Settings) -> None:

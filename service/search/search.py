@@ -230,7 +230,7 @@ class Search:
         if model is None:
             return Description(info, None)
         try:
-            self._engine.repository.shelf(model).pick(version)
+            self._engine.repository.versions(model).pick(version)
         except (ModelNotFound, VersionNotFound) as error:
             return Description(info, outdated(info.name, info.binding, error.message))
         return Description(info, None)

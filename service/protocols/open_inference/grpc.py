@@ -100,7 +100,7 @@ class _Inference:
         """The tensors of the model's first signature; -1 stands for any size."""
         name, version = request.name, version_of(request.version)
         model, manifest = await models.known(self._engine, name, version)
-        said = models.metadata(model, manifest, self._engine.repository.shelf(name))
+        said = models.metadata(model, manifest, self._engine.repository.versions(name))
         return ParseDict(said, pb.ModelMetadataResponse())
 
     async def config(
@@ -109,7 +109,10 @@ class _Inference:
         """Triton's model configuration, of what it says here that which is so."""
         name, version = request.name, version_of(request.version)
         model, manifest = await models.known(self._engine, name, version)
-        plan, limit = self._engine.repository.shelf(name).plan, self._engine.settings.max_batch_size
+        plan, limit = (
+            self._engine.repository.versions(name).plan,
+            self._engine.settings.max_batch_size,
+        )
         said = models.configuration(model, manifest, plan, limit)
         return ParseDict({"config": said}, pb.ModelConfigResponse())
 
@@ -131,8 +134,8 @@ class _Repository:
         """The statistics of every version that is loaded, of a model's, or of one."""
         version, chosen = version_of(request.version), self._engine.models
         if request.name:
-            shelf = self._engine.repository.shelf(request.name)
-            chosen = shelf.models if version is None else [shelf.pick(version)]
+            versions = self._engine.repository.versions(request.name)
+            chosen = versions.models if version is None else [versions.pick(version)]
         return ParseDict(models.statistics(chosen), pb.ModelStatisticsResponse())
 
     async def index(

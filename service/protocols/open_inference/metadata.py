@@ -38,7 +38,7 @@ async def metadata(request: Request) -> Response:
     engine = cast(Engine, request.app.state.engine)
     name, version = request.path_params["model"], version_of(request.path_params)
     model, manifest = await models.known(engine, name, version)
-    said = models.metadata(model, manifest, engine.repository.shelf(name))
+    said = models.metadata(model, manifest, engine.repository.versions(name))
     return named(JSONReply(orjson.dumps(said)), name, model.export.version)
 
 
@@ -65,6 +65,6 @@ async def config(request: Request) -> Response:
     engine, settings = cast(Engine, state.engine), cast(Settings, state.settings)
     name, version = request.path_params["model"], version_of(request.path_params)
     model, manifest = await models.known(engine, name, version)
-    plan, limit = engine.repository.shelf(name).plan, settings.max_batch_size
+    plan, limit = engine.repository.versions(name).plan, settings.max_batch_size
     said = models.configuration(model, manifest, plan, limit)
     return named(JSONReply(orjson.dumps(said)), name, model.export.version)

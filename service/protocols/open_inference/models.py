@@ -12,7 +12,7 @@ from service.manifest import Manifest, Signature, TensorSpec
 from service.repository.model import Model
 from service.repository.model_spec import ModelSpec
 from service.repository.plans.plan import Plan
-from service.repository.versions import Shelf, answers
+from service.repository.versions import ModelVersions, answers
 
 EXTENSIONS: Final = (
     "binary_tensor_data",
@@ -51,9 +51,9 @@ def why_not_ready(engine: Engine, name: str, version: int | None) -> str | None:
         ModelNotFound: no model has this name.
         VersionNotFound: it has no such version.
     """
-    shelf = engine.repository.shelf(name)
-    model = shelf.pick(version)
-    return None if answers(model) and not shelf.is_closed else f"{model.state}: {model.reason}"
+    versions = engine.repository.versions(name)
+    model = versions.pick(version)
+    return None if answers(model) and not versions.is_closed else f"{model.state}: {model.reason}"
 
 
 async def known(engine: Engine, name: str, version: int | None) -> tuple[Model, Manifest]:
@@ -62,21 +62,21 @@ async def known(engine: Engine, name: str, version: int | None) -> tuple[Model, 
     Raises:
         ServiceError: there is no such model or version, or it is not ready.
     """
-    shelf = engine.repository.shelf(name)
-    model = shelf.pick(version)
-    if model.manifest is not None and answers(model) and not shelf.is_closed:
+    versions = engine.repository.versions(name)
+    model = versions.pick(version)
+    if model.manifest is not None and answers(model) and not versions.is_closed:
         return model, model.manifest
     with await engine.repository.lease(ModelSpec(name, version)) as lease:
         return lease.model, lease.manifest
 
 
-def metadata(model: Model, manifest: Manifest, shelf: Shelf) -> dict[str, Any]:
+def metadata(model: Model, manifest: Manifest, versions: ModelVersions) -> dict[str, Any]:
     """What the first signature takes and gives; -1 stands for any size."""
     signature = _first(manifest)
-    versions = sorted(each.export.version for each in shelf.models if answers(each))
+    answering = sorted(each.export.version for each in versions.models if answers(each))
     return {
         "name": model.export.name,
-        "versions": [str(each) for each in versions],
+        "versions": [str(each) for each in answering],
         "platform": _platform(model),
         "inputs": [_tensor(*each) for each in signature.inputs.items()],
         "outputs": [_tensor(*each) for each in signature.outputs.items()],

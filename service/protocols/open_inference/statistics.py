@@ -47,9 +47,11 @@ async def every(request: Request) -> Response:
 )
 async def some(request: Request) -> Response:
     """The statistics of the model's loaded versions, or of the one asked for."""
-    shelf = cast(Engine, request.app.state.engine).repository.shelf(request.path_params["model"])
+    versions = cast(Engine, request.app.state.engine).repository.versions(
+        request.path_params["model"]
+    )
     version = version_of(request.path_params)
-    return _reply(shelf.models if version is None else [shelf.pick(version)])
+    return _reply(versions.models if version is None else [versions.pick(version)])
 
 
 def _reply(models: Iterable[Model]) -> Response:

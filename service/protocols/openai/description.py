@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from service.manifest import ImageInput, Modality, Signature, Task
 from service.repository.model import Model, State
-from service.repository.versions import Shelf
+from service.repository.versions import ModelVersions
 
 
 class VersionState(BaseModel):
@@ -65,9 +65,9 @@ class ModelList(BaseModel):
     data: list[ModelDescription]
 
 
-def describe(shelf: Shelf) -> dict[str, Any]:
+def describe(versions: ModelVersions) -> dict[str, Any]:
     """The version that answers, and in `versions` the state of each."""
-    model = shelf.pick()
+    model = versions.pick()
     loaded, manifest = model.loaded, model.manifest
     return {
         "id": model.export.name,
@@ -77,8 +77,8 @@ def describe(shelf: Shelf) -> dict[str, Any]:
         "version": model.export.version,
         "state": model.state,
         "reason": model.reason,
-        "versions": [_state(each) for each in shelf.models],
-        "labels_of_versions": shelf.labels,
+        "versions": [_state(each) for each in versions.models],
+        "labels_of_versions": versions.labels,
         "description": manifest.description if manifest else None,
         "tasks": manifest.tasks if manifest else None,
         "labels": len(manifest.labels) if manifest and manifest.labels else None,

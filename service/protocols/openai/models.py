@@ -28,8 +28,8 @@ router: Final = APIRouter(route_class=OpenAIErrorRoute, tags=["OpenAI"])
 )
 async def models(request: Request) -> Response:
     """Every model in OpenAI's list shape, with what it takes, where it runs and its proof."""
-    shelves = cast(Engine, request.app.state.engine).repository.shelves.values()
-    described = [describe(shelf) for shelf in shelves if shelf.models]
+    all_versions = cast(Engine, request.app.state.engine).repository.all_versions.values()
+    described = [describe(versions) for versions in all_versions if versions.models]
     return JSONReply(orjson.dumps({"object": "list", "data": described}))
 
 
@@ -42,5 +42,7 @@ async def models(request: Request) -> Response:
 )
 async def model(request: Request) -> Response:
     """One model as the list shows it (bare `/v1/models/{name}` is TensorFlow Serving's status)."""
-    shelf = cast(Engine, request.app.state.engine).repository.shelf(request.path_params["name"])
-    return JSONReply(orjson.dumps(describe(shelf)))
+    versions = cast(Engine, request.app.state.engine).repository.versions(
+        request.path_params["name"]
+    )
+    return JSONReply(orjson.dumps(describe(versions)))

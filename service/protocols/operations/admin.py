@@ -137,17 +137,17 @@ async def traffic(request: Request) -> Response:
     openapi_extra=_takes(),
 )
 async def rollback(request: Request) -> Response:
-    """Take the traffic of every label on trial away: all goes to the rest, from the next call on.
+    """Set the traffic of every canary to 0: the next call goes to the rest.
 
     It holds until the process ends, models.yaml changes for the model, or a share is given anew.
     """
     repository = _repository(request)
-    shelf = repository.shelf(_name(request))
-    if not shelf.plan.traffic:
-        raise InvalidInput(f"no label of '{shelf.name}' has traffic of its own to be taken away")
-    for label in shelf.plan.on_trial:
-        if shelf.plan.traffic.get(label):
-            shelf.roll_back(label, "an operator asked for it")
+    versions = repository.versions(_name(request))
+    if not versions.plan.traffic:
+        raise InvalidInput(f"no label of '{versions.name}' has traffic of its own to be taken away")
+    for label in versions.plan.on_trial:
+        if versions.plan.traffic.get(label):
+            versions.roll_back(label, "an operator asked for it")
     return _said(repository, request)
 
 
@@ -175,4 +175,4 @@ def _name(request: Request) -> str:
 
 
 def _said(repository: Repository, request: Request) -> Response:
-    return JSONReply(orjson.dumps(described(repository.shelf(_name(request)))))
+    return JSONReply(orjson.dumps(described(repository.versions(_name(request)))))

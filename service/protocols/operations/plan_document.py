@@ -7,10 +7,10 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict
 
 from service.protocols.openai.description import VersionState
-from service.repository.canary import Trial
+from service.repository.canary import Canary
 from service.repository.plans.plan import percent
 from service.repository.traffic import Traffic
-from service.repository.versions import Shelf
+from service.repository.versions import ModelVersions
 
 
 class TrafficReply(BaseModel):
@@ -29,7 +29,7 @@ class WindowReply(BaseModel):
 
 
 class TrialReply(BaseModel):
-    """A label on trial beside the rest."""
+    """A canary beside the rest."""
 
     label: WindowReply
     rest: WindowReply
@@ -71,39 +71,39 @@ class OperationReply(BaseModel):
 _HOLDS: Final = "until the process ends or models.yaml changes for this model"
 
 
-def described(shelf: Shelf) -> dict[str, Any]:
+def described(versions: ModelVersions) -> dict[str, Any]:
     """The plan in force, the state of each version, and what became of the calls."""
-    by_hand = shelf.plan != shelf.written
+    by_hand = versions.plan != versions.written
     return {
-        "model": shelf.name,
-        "plan": shelf.plan.model_dump(exclude_none=True),
+        "model": versions.name,
+        "plan": versions.plan.model_dump(exclude_none=True),
         "changed_by_hand": by_hand,
         "holds": _HOLDS if by_hand else "as models.yaml says, or without it the folder",
-        "unloaded_by_hand": shelf.is_closed,
-        "labels": shelf.labels,
+        "unloaded_by_hand": versions.is_closed,
+        "labels": versions.labels,
         "versions": [
             {"version": each.export.version, "state": each.state, "reason": each.reason}
-            for each in shelf.models
+            for each in versions.models
         ],
-        "traffic": _traffic(shelf),
-        "trials": {label: _trial(each) for label, each in shelf.traffic.trials.items()},
-        "rollbacks": shelf.rollbacks,
-        "shadow": _shadow(shelf.traffic),
+        "traffic": _traffic(versions),
+        "trials": {label: _canary(each) for label, each in versions.traffic.canaries.items()},
+        "rollbacks": versions.rollbacks,
+        "shadow": _shadow(versions.traffic),
     }
 
 
-def _traffic(shelf: Shelf) -> dict[str, Any]:
+def _traffic(versions: ModelVersions) -> dict[str, Any]:
     """Shares and calls by label since the plan last changed; `newest` where no label answers."""
-    rest = shelf.plan.rest
-    shares = {label: share for label, share in shelf.plan.traffic.items() if label != rest}
+    rest = versions.plan.rest
+    shares = {label: share for label, share in versions.plan.traffic.items() if label != rest}
     shares[rest or "newest"] = 1 - sum(shares.values())
     return {
         "shares": {label: percent(share) for label, share in shares.items()},
-        "calls": {label or "newest": count for label, count in shelf.traffic.calls.items()},
+        "calls": {label or "newest": count for label, count in versions.traffic.calls.items()},
     }
 
 
-def _trial(trial: Trial) -> dict[str, Any]:
+def _canary(canary: Canary) -> dict[str, Any]:
     """The last calls on both sides."""
     return {
         side: {
@@ -111,7 +111,7 @@ def _trial(trial: Trial) -> dict[str, Any]:
             "failures": window.failures,
             "mean_ms": round(1e3 * window.mean_seconds, 3),
         }
-        for side, window in (("label", trial.ours), ("rest", trial.rest))
+        for side, window in (("label", canary.ours), ("rest", canary.rest))
     }
 
 

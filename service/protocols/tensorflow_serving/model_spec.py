@@ -46,7 +46,7 @@ def find(repository: Repository, spec: ModelSpec) -> Model:
         ServiceError: there is none.
     """
     try:
-        return repository.shelf(spec.name or "").pick(spec.version, spec.label)
+        return repository.versions(spec.name or "").pick(spec.version, spec.label)
     except (ModelNotFound, VersionNotFound, LabelNotFound) as error:
         raise _not_found(spec, error) from None
 

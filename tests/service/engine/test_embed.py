@@ -243,7 +243,7 @@ def test_a_shadow_is_asked_the_same(tmp_path: Path) -> None:
                 await asyncio.sleep(0.01)
         with await engine.repository.lease(ModelSpec("colours")) as lease:
             await embed(engine, lease, ["red", GREEN])
-        comparison = engine.repository.shelf("colours").traffic.comparison
+        comparison = engine.repository.versions("colours").traffic.comparison
         async with asyncio.timeout(10):
             while not comparison.compared + comparison.failed:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)

@@ -32,8 +32,8 @@ def test_a_shadow_in_trouble_is_counted_and_nobody_waits_for_it(
     pixels = {"images": np.zeros((1, 8, 8, 1), np.uint8)}
 
     async def use(engine: Engine) -> None:
-        shelf = engine.repository.shelf("shade")
-        dark = shelf.pick(label="dark")
+        versions = engine.repository.versions("shade")
+        dark = versions.pick(label="dark")
         run, hang = dark.run, asyncio.Event()
 
         async def ask(times: int) -> None:
@@ -48,7 +48,7 @@ def test_a_shadow_in_trouble_is_counted_and_nobody_waits_for_it(
 
         monkeypatch.setattr(dark, "run", hanging)
         await asyncio.wait_for(ask(20), 5)
-        comparison = shelf.traffic.comparison
+        comparison = versions.traffic.comparison
         assert (comparison.dropped, comparison.failed, comparison.compared) == (4, 0, 0)
         hang.set()
         await asyncio.sleep(0.1)
@@ -68,7 +68,7 @@ def test_a_shadow_in_trouble_is_counted_and_nobody_waits_for_it(
         await engine.start()
         while engine.missing():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
-        while len(engine.repository.shelf("shade").labels) < 2:  # noqa: ASYNC110
+        while len(engine.repository.versions("shade").labels) < 2:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         try:
             await asyncio.wait_for(use(engine), 60)

@@ -68,12 +68,12 @@ async def settle(repository: Repository) -> None:
 
 
 def states(repository: Repository, name: str = "shade") -> dict[int, str]:
-    return {each.export.version: each.state for each in repository.shelf(name).models}
+    return {each.export.version: each.state for each in repository.versions(name).models}
 
 
 def test_a_new_version_is_proven_and_takes_over(folder: Path, models_dir: Path) -> None:
     async def use(repository: Repository) -> None:
-        old = repository.shelf("shade").pick()
+        old = repository.versions("shade").pick()
         old.hold()
         add(folder, models_dir, 2)
         started = time.time()
@@ -83,7 +83,7 @@ def test_a_new_version_is_proven_and_takes_over(folder: Path, models_dir: Path) 
             await asyncio.sleep(0.1)
         assert 0.1 < time.time() - started < 5
         assert states(repository) == {2: "ready"}
-        assert repository.shelf("shade").pick().export.version == 2
+        assert repository.versions("shade").pick().export.version == 2
         await asyncio.sleep(0.05)
         assert old.state == "unloading", "somebody holds it"
         assert old in repository.models
@@ -92,7 +92,7 @@ def test_a_new_version_is_proven_and_takes_over(folder: Path, models_dir: Path) 
         assert (old.state, old.loaded) == ("unloaded", None)
         assert old not in repository.models
         with pytest.raises(VersionNotFound, match="'shade' is served in version 2, not 1"):
-            repository.shelf("shade").pick(1)
+            repository.versions("shade").pick(1)
 
     follow(folder, use)
 
@@ -114,7 +114,7 @@ def test_a_bad_version_never_takes_traffic(folder: Path, models_dir: Path, break
                 shutil.rmtree(bad / "variables")
         await settle(repository)
         assert states(repository) == {2: "failed", 1: "ready"}
-        assert repository.shelf("shade").pick().export.version == 1
+        assert repository.versions("shade").pick().export.version == 1
         with pytest.raises(NotReady, match=r"'shade' is not ready \(failed\): "):
             await repository.bring("shade", 2)
 
@@ -142,10 +142,10 @@ def test_what_vanishes_is_unloaded_and_what_comes_is_loaded(folder: Path, models
         shutil.rmtree(folder / "shade")
         add(folder, models_dir, 7, "other")
         await settle(repository)
-        assert list(repository.shelves) == ["other"]
+        assert list(repository.all_versions) == ["other"]
         assert states(repository, "other") == {7: "ready"}
         with pytest.raises(ModelNotFound, match="no model 'shade'; there are: other"):
-            repository.shelf("shade")
+            repository.versions("shade")
         aside = folder.rename(folder.with_name("gone"))  # noqa: ASYNC240
         with pytest.raises(InvalidExport, match="is not a folder"):
             await repository.refresh()
@@ -157,11 +157,11 @@ def test_what_vanishes_is_unloaded_and_what_comes_is_loaded(folder: Path, models
 
 def test_a_version_written_anew_in_its_place_is_loaded_anew(folder: Path, models_dir: Path) -> None:
     async def use(repository: Repository) -> None:
-        old = repository.shelf("shade").pick()
+        old = repository.versions("shade").pick()
         shutil.rmtree(folder / "shade" / "1")
         add(folder, models_dir, 1)
         await settle(repository)
-        new = repository.shelf("shade").pick()
+        new = repository.versions("shade").pick()
         assert new is not old
         assert (new.state, old.state) == ("ready", "unloaded")
 
@@ -177,7 +177,7 @@ def test_an_operator_unloads_and_loads(folder: Path, models_dir: Path) -> None:
         with pytest.raises(NotReady, match="unloaded"):
             await repository.bring("shade")
         await repository.load("shade")
-        assert repository.shelf("shade").pick().export.version == 2
+        assert repository.versions("shade").pick().export.version == 2
         with pytest.raises(ModelNotFound):
             await repository.load("cat")
         with pytest.raises(ModelNotFound):
@@ -284,7 +284,7 @@ def test_a_change_goes_on_when_the_operator_hangs_up(
         await settle(repository)
         assert states(repository) == {2: "ready"}, "the old version went"
         assert states(repository, "z") == {1: "ready"}
-        model = repository.shelf("shade").pick()
+        model = repository.versions("shade").pick()
         model.hold()
         await leave_early(repository.unload("shade"))
         model.release()
@@ -315,7 +315,7 @@ def test_what_is_unloaded_or_gone_while_it_loads_does_not_stay(
 
     async def use(repository: Repository) -> None:
         asking = asyncio.create_task(repository.bring("shade"))
-        gone = repository.shelf("z").pick()
+        gone = repository.versions("z").pick()
         await leave_early(repository.bring("z"))
         shutil.rmtree(folder / "z")
         await repository.unload("shade")

@@ -33,7 +33,7 @@ def plan(folder: Path, **fields: Any) -> None:
 
 
 def answering(repository: Repository, label: str | None = None) -> int:
-    return repository.shelf("shade").pick(label=label).export.version
+    return repository.versions("shade").pick(label=label).export.version
 
 
 def test_a_policy_says_which_versions_are_served(folder: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_labelled_version_is_kept_loaded_and_stable_answers(folder: Path) -> N
         assert answering(repository) == answering(repository, "stable") == 1
         assert answering(repository, "canary") == 2
         with pytest.raises(LabelNotFound, match="no label 'dark'; it has: stable, canary"):
-            repository.shelf("shade").pick(label="dark")
+            repository.versions("shade").pick(label="dark")
         plan(folder, labels={"stable": 2})
         await settle(repository)
         assert answering(repository) == 2
@@ -112,7 +112,7 @@ def test_a_label_of_nothing_leaves_the_newest_and_is_told(
     async def use(repository: Repository) -> None:
         assert answering(repository) == 3
         with pytest.raises(LabelNotFound, match="stands for version 9 of 'shade', which is not"):
-            repository.shelf("shade").pick(label="stable")
+            repository.versions("shade").pick(label="stable")
 
     follow(folder, use)
     assert "'stable' is planned for version 9, which is not in the folder" in caplog.text
@@ -164,7 +164,7 @@ def test_lazy_labels_load_when_they_are_asked(folder: Path) -> None:
         assert (await repository.bring("shade", label="stable")).export.version == 1
         with pytest.raises(NotReady, match=r"golden\.npz"):
             await repository.bring("shade", label="canary")
-        assert repository.shelf("shade").choose("any") == "stable", "the canary is dead"
+        assert repository.versions("shade").choose("any") == "stable", "the canary is dead"
 
     follow(folder, use, loading="lazy")
 
@@ -199,7 +199,7 @@ def test_a_change_that_cannot_be_made_changes_nothing(folder: Path) -> None:
         with pytest.raises(InvalidPlan, match="no label 'canary'"):
             await repository.change("shade", labels={"stable": 2}, traffic={"canary": "5%"})
         assert answering(repository, "stable") == 1
-        assert repository.shelf("shade").plan == repository.shelf("shade").written
+        assert repository.versions("shade").plan == repository.versions("shade").written
 
     follow(folder, use)
 
@@ -208,14 +208,14 @@ def test_a_rollback_stays_when_labels_move(folder: Path) -> None:
     plan(folder, labels={"stable": 1, "canary": 2}, traffic={"canary": "100%"})
 
     async def use(repository: Repository) -> None:
-        shelf = repository.shelf("shade")
-        assert shelf.choose() == "canary"
-        shelf.roll_back("canary", "it is bad")
-        assert shelf.choose() == "stable"
+        versions = repository.versions("shade")
+        assert versions.choose() == "canary"
+        versions.roll_back("canary", "it is bad")
+        assert versions.choose() == "stable"
         await repository.change("shade", labels={"stable": 3})
-        assert (shelf.choose(), shelf.rollbacks) == ("stable", {"canary": "it is bad"})
+        assert (versions.choose(), versions.rollbacks) == ("stable", {"canary": "it is bad"})
         await repository.change("shade", traffic={"canary": "100%"})
-        assert (shelf.choose(), shelf.rollbacks) == ("canary", {})
+        assert (versions.choose(), versions.rollbacks) == ("canary", {})
 
     follow(folder, use)
 
@@ -233,12 +233,12 @@ def test_at_the_start_nobody_answers_for_the_stable_one(
 
         def watched(loader: Loader, model: Model) -> None:
             publish(loader, model)
-            answered.append(repository.shelf("shade").pick().export.version)
+            answered.append(repository.versions("shade").pick().export.version)
 
         monkeypatch.setattr(Loader, "publish", watched)
         await repository.start()
         await repository.load_all()
-        assert len(repository.shelf("shade").models) == 3
+        assert len(repository.versions("shade").models) == 3
         assert set(answered) == {1}
         await repository.close()
 

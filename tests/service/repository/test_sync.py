@@ -48,7 +48,7 @@ def test_what_nobody_foresaw_ends_neither_the_start_nor_the_watch(
         try:
             shutil.copytree(tmp_path / "shade", tmp_path / "other")
             async with asyncio.timeout(20):
-                while "other" not in repository.shelves:  # noqa: ASYNC110 — no event tells it
+                while "other" not in repository.all_versions:  # noqa: ASYNC110 — no event tells it
                     await asyncio.sleep(0.05)
         finally:
             await sync.close()

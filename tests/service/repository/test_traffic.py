@@ -1,4 +1,4 @@
-"""Shares of the calls: how many, for whom, and what a label on trial is blamed for."""
+"""Shares of the calls: how many, for whom, and what when a canary is rolled back."""
 
 from __future__ import annotations
 
@@ -118,6 +118,6 @@ def test_a_label_on_trial_is_judged_against_the_rest() -> None:
 
 
 def test_without_limits_or_share_nobody_is_on_trial() -> None:
-    assert not traffic({"canary": "5%"}, "stable", "canary").trials
+    assert not traffic({"canary": "5%"}, "stable", "canary").canaries
     limits = {"error_rate": "2%"}
-    assert not traffic({"canary": 0}, "stable", "canary", rollback=limits).trials
+    assert not traffic({"canary": 0}, "stable", "canary", rollback=limits).canaries
