@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in python3.12 python3.13 python3.11 python3 python; do \
 	&& echo $$p && break; done)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help serve test lint bench bench-embeddings bench-growth bench-gpu minilm constraints protos clean
+.PHONY: help serve test lint docs bench bench-embeddings bench-growth bench-gpu minilm constraints protos clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -18,10 +18,13 @@ serve: $(VENV)/.service ## Serve models/ on http://127.0.0.1:8000 (settings: HOS
 		echo "Installing lutrin[$$extra], which a model needs …"; $(PIP) -e ".[$$extra]" || exit 1; done
 	@exec $(BIN)/python -m service
 
-test: $(VENV)/.dev ## Run every test
+test: $(VENV)/.dev ## Run every test (about 6 minutes on 2 cores)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
-lint: $(VENV)/.dev ## Check style, types and the walls between rooms
+docs: $(VENV)/.dev ## Write docs/settings.md and docs/wings.svg from the code
+	@$(BIN)/python -m tests.docs.settings && $(BIN)/python -m tests.docs.wings
+
+lint: $(VENV)/.dev ## Check style, types and imports between wings
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache
 
 bench: $(VENV)/.dev ## Measure the service beside other servers, each installed under build/ (needs wrk)

@@ -11,15 +11,20 @@ import pytest
 from prometheus_client import Counter, Gauge, Histogram
 
 from service.observability import metrics
+from tests.docs import wings
 from tests.documents import ROOT, agree, blocks, run
 from tests.server import Server
 
 PAGES: dict[str, dict[str, Any]] = {
+    "classify": {},
+    "export": {},
     "protocols": {"GRPC_PORT": 0},
     "embeddings": {},
     "operating": {"ADMIN": "true", "ADMIN_TOKEN": "sixteen-or-more-characters"},
 }
-"""Each page and the settings it says the service was started with."""
+"""Each page, and the settings with which it says the service was started."""
+
+MARKDOWN = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "models" / "README.md"]
 
 MODELS = {"embeddings": ("emoji-clip",)}
 """What a page's service serves, where it is not the digits."""
@@ -46,14 +51,26 @@ def test_every_block_runs_and_prints_what_stands_beneath(page: str, tmp_path: Pa
                 agree(block.expected, printed)
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_what_it_names_exists(page: str) -> None:
-    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", MARKDOWN, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_it_names_exists(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
     assert "@@" not in text
-    for path in re.findall(r"\]\((?!http)([\w./-]+)", text):
-        assert (ROOT / "docs" / path).exists(), f"no {path}"
-    for module in re.findall(r"python -m (benchmarks\.\w+)", text):
-        assert (ROOT / f"{module.replace('.', '/')}.py").exists(), f"no {module}"
+    for path in re.findall(r'(?:\]\(|src=")((?!http|#)[^)#"\s]+)', text):
+        assert (page.parent / path).exists(), f"no {path}"
+    for path in re.findall(r"`((?:service|training|tests|benchmarks)/[\w./-]+)`", text):
+        assert (ROOT / path).exists(), f"no {path}"
+    for module in re.findall(r"python -m ((?:benchmarks|tests)[\w.]+)", text):
+        path = ROOT / module.rstrip(".").replace(".", "/")
+        assert path.is_dir() or path.with_suffix(".py").exists(), f"no {module}"
+
+
+@pytest.mark.parametrize("page", MARKDOWN, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_section_it_links_to_exists(page: Path) -> None:
+    for path, section in re.findall(r"\]\((?!http)([^)#\s]*)#([^)]+)\)", page.read_text("utf-8")):
+        target = page.parent / path if path else page
+        headings = re.findall(r"^#+ (.*)$", target.read_text("utf-8"), re.MULTILINE)
+        anchors = {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
+        assert section in anchors, f"{path or page.name} has no section #{section}"
 
 
 def test_every_metric_is_explained() -> None:
@@ -63,3 +80,15 @@ def test_every_metric_is_explained() -> None:
     assert counted
     for name in counted:
         assert name in text, f"docs/operating.md does not explain {name}"
+
+
+def test_the_picture_of_the_wings_shows_the_imports_of_today() -> None:
+    drawn = wings.IMAGE.read_text(encoding="utf-8")
+    assert drawn == wings.svg(), "docs/wings.svg is out of date: run `python -m tests.docs.wings`"
+
+
+@pytest.mark.parametrize("package", ["service", "training"])
+def test_wings_import_downwards_only(package: str) -> None:
+    layers, imports = wings.read(package)
+    row = {wing: number for number, layer in enumerate(layers) for wing in layer}
+    assert [edge for edge in imports.edges if row[edge[0]] >= row[edge[1]]] == []

@@ -1,0 +1,1 @@
+"""Commands that write parts of docs/ from the code: settings and wings."""
