@@ -19,7 +19,7 @@ from service import protocols
 from service.engine.engine import Engine
 from service.engine.zero_shot import ZeroShot
 from service.errors import ServiceError
-from service.observability.peers import Siblings
+from service.observability.peers import Peers
 from service.protocols.http.route import EnvelopeRoute, request_id_of
 from service.protocols.openai.error import envelope
 from service.protocols.openapi.document import TAGS, operation_id
@@ -59,10 +59,10 @@ header `Allow`, but for TensorFlow Serving's paths.
 """
 
 
-def create_app(settings: Settings, siblings: Siblings | None = None) -> ASGIApp:
+def create_app(settings: Settings, peers: Peers | None = None) -> ASGIApp:
     """The service as an ASGI application; models load when it starts up.
 
-    A worker has `siblings`, which answer with it.
+    A worker has `peers`, which answer with it.
 
     Raises:
         ServiceError: gRPC is asked for and not installed.
@@ -81,9 +81,9 @@ def create_app(settings: Settings, siblings: Siblings | None = None) -> ASGIApp:
             if grpc_server is not None:
                 started.push_async_callback(grpc_server.stop)
                 await grpc_server.start()
-            if siblings is not None:
-                await siblings.join(engine.missing, lambda: engine.is_settled)
-                started.push_async_callback(siblings.leave)
+            if peers is not None:
+                await peers.join(engine.missing, lambda: engine.is_settled)
+                started.push_async_callback(peers.leave)
             yield
 
     app = FastAPIOffline(
@@ -101,7 +101,7 @@ def create_app(settings: Settings, siblings: Siblings | None = None) -> ASGIApp:
     app.state.engine = engine
     app.state.zero_shot = ZeroShot(engine)
     app.state.search = search
-    app.state.siblings = siblings
+    app.state.peers = peers
     app.add_exception_handler(HTTPException, _speak_http_error)
     app.add_route("/", _to_documentation, include_in_schema=False)
     routers = protocols.routers()

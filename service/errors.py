@@ -1,7 +1,7 @@
-"""What can go wrong, as a tree. It knows kinds, not HTTP statuses: each protocol has its own table.
+"""The error tree. It knows kinds, not HTTP statuses: each protocol maps kinds to its own.
 
 ServiceError
-├─ RequestError            the caller can mend it
+├─ RequestError            the caller can fix it
 │  ├─ Unauthorized
 │  ├─ Forbidden
 │  ├─ ModelNotFound
@@ -16,20 +16,20 @@ ServiceError
 │  └─ InvalidInput
 │     ├─ InvalidImage
 │     └─ InputTooLarge
-├─ CapacityError           waiting or asking less often mends it
+├─ CapacityError           a later retry can succeed
 │  ├─ Overloaded
 │  ├─ NotReady
 │  └─ DeadlineExceeded
-├─ ModelError              the operator can mend it
+├─ ModelError              the operator can fix it
 │  ├─ InferenceFailed
 │  ├─ InvalidExport
 │  └─ InvalidPlan
-└─ Unimplemented           nobody can: the protocol has no way to say it
+└─ Unimplemented           the protocol cannot express it
 """
 
 
 class ServiceError(Exception):
-    """Any failure this service explains; `param` names the field of the request at fault."""
+    """Any failure that the service explains; `param` names the field of the request at fault."""
 
     def __init__(self, message: str, *, param: str | None = None) -> None:
         super().__init__(message)
@@ -38,15 +38,15 @@ class ServiceError(Exception):
 
 
 class RequestError(ServiceError):
-    """The request cannot be answered as it stands."""
+    """The request is wrong."""
 
 
 class Unauthorized(RequestError):
-    """The request needs a token, and has none or a wrong one."""
+    """The request needs a token and has none or a wrong one."""
 
 
 class Forbidden(RequestError):
-    """The service does not let anybody do this, by its settings."""
+    """The settings do not allow this request."""
 
 
 class ModelNotFound(RequestError):
@@ -58,7 +58,7 @@ class VersionNotFound(RequestError):
 
 
 class LabelNotFound(RequestError):
-    """The model has no version of this label."""
+    """The model has no version with this label."""
 
 
 class IndexNotFound(RequestError):
@@ -66,23 +66,23 @@ class IndexNotFound(RequestError):
 
 
 class ItemNotFound(RequestError):
-    """The index has no item of this id."""
+    """The index has no item with this id."""
 
 
 class Conflict(RequestError):
-    """The change asked for cannot be made as things are."""
+    """The change conflicts with the current state."""
 
 
 class IndexOutdated(Conflict):
-    """The version of the model that filled the index is not served any more."""
+    """The model version that filled the index is no longer served."""
 
 
 class UnsupportedTask(RequestError):
-    """The model does not do what was asked of it."""
+    """The model does not have this task."""
 
 
 class UnsupportedType(RequestError):
-    """The body's content type, or an image's format, is not one we read."""
+    """The content type of the body, or the format of an image, is not supported."""
 
 
 class InvalidInput(RequestError):
@@ -94,7 +94,7 @@ class InvalidImage(InvalidInput):
 
 
 class InputTooLarge(InvalidInput):
-    """A limit of the service was passed: bytes, pixels or items."""
+    """A limit of the service was exceeded: bytes, pixels or items."""
 
 
 class CapacityError(ServiceError):
@@ -110,7 +110,7 @@ class NotReady(CapacityError):
 
 
 class DeadlineExceeded(CapacityError):
-    """The answer did not come within the time allowed."""
+    """There was no answer before the deadline."""
 
 
 class ModelError(ServiceError):
@@ -126,8 +126,8 @@ class InvalidExport(ModelError):
 
 
 class InvalidPlan(ModelError):
-    """models.yaml, or a change asked of it, does not say what it must."""
+    """models.yaml, or a requested change of it, is invalid."""
 
 
 class Unimplemented(ServiceError):
-    """The protocol of the request cannot express what the model needs; another one may."""
+    """The protocol cannot express what the model needs; another protocol may."""

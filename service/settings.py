@@ -1,8 +1,9 @@
-"""Every knob of the service: from the environment, `.env` or flags of `python -m service`."""
+"""The settings of the service, from the environment, `.env` or flags of `python -m service`."""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -16,9 +17,10 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     SecretStr,
+    ValidationError,
 )
 from pydantic import model_validator as validate_together
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from service.machine import addresses, devices
 
@@ -56,7 +58,7 @@ def _names(value: object) -> Any:
 
 
 _TOKEN_LENGTH: Final = 16
-"""Characters of the shortest token that is not worth guessing."""
+"""Characters that make a token too long to guess."""
 
 RuntimeChoice = Annotated[Literal["auto", "tensorflow", "openvino"], BeforeValidator(_lower)]
 DeviceChoice = Annotated[str, BeforeValidator(_lower), AfterValidator(_known_devices)]
@@ -65,7 +67,7 @@ PrecisionChoice = Annotated[Literal["auto", "float32", "bfloat16", "int8"], Befo
 
 
 class ModelOptions(BaseModel):
-    """How to run one model; what is left out is taken from the settings of the same name."""
+    """How to run one model; a missing option is the setting of the same name."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -76,7 +78,7 @@ class ModelOptions(BaseModel):
 
 
 class RunOptions(BaseModel):
-    """How to run a model, every choice made."""
+    """How to run a model, with defaults filled in."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -88,11 +90,11 @@ class RunOptions(BaseModel):
 
 
 class Settings(BaseSettings):
-    """Every knob of the service; HOST=0.0.0.0 in the environment or --host 0.0.0.0 say the same."""
+    """HOST=0.0.0.0 in the environment is the same as --host 0.0.0.0."""
 
     model_config = SettingsConfigDict(
         env_file=".env",
-        env_ignore_empty=True,  # compose hands on variables that are not set as empty ones
+        env_ignore_empty=True,  # Compose passes unset variables as empty ones
         extra="ignore",
         frozen=True,
         use_attribute_docstrings=True,
@@ -107,92 +109,92 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     """The TCP port to listen on; 0 takes a free one."""
     grpc_port: Annotated[int, Field(ge=0, le=65535)] | None = None
-    """The TCP port of the gRPC services; 0 takes a free one; left out, there are none."""
+    """The TCP port of the gRPC services; 0 takes a free one; not set: no gRPC."""
     workers: PositiveInt = 1
-    """Processes that serve on the same port: each has the models and the queues, and its share of
+    """Processes that serve on the same port. Each has its own models and queues, and its share of
     the cores and of MEMORY_BUDGET_MB."""
     root_path: Annotated[str, AfterValidator(_url_prefix)] = ""
-    """The path under which a reverse proxy shows the service, such as /lutrin."""
+    """The path under which a reverse proxy serves this service, such as /lutrin."""
     server_name: str = "lutrin"
-    """The name by which the Open Inference Protocol's metadata introduces the service."""
+    """The server name in the Open Inference Protocol's metadata."""
     admin: bool = False
-    """Allow load, unload, labels and traffic to be changed over HTTP and gRPC."""
+    """Allow models to be loaded and unloaded, and labels and traffic to be changed, by requests."""
     admin_token: SecretStr | None = None
-    """What their callers send as Authorization: Bearer …; 16 characters or more, secret."""
+    """The secret that such requests send as Authorization: Bearer …; 16 characters or more."""
 
     models_dir: Annotated[Path | str, AfterValidator(_location)] = Path("models")
     """The folder that holds models/<name>/<version>/, or its address: s3://, gs://, https://."""
     cache_dir: Path | None = None
-    """Where models from an address are kept; left out: lutrin in the user's folder of caches."""
+    """Where downloaded models are kept; not set: lutrin in the user's cache folder."""
     remote_poll_s: NonNegativeFloat = 60.0
-    """Seconds between two looks at an address for what changed; 0 looks at the start alone."""
+    """Seconds between checks of the address for changes; 0 checks at the start only."""
     indexes: str = "indexes"
-    """What keeps the items of /v1/indexes: a folder, made when it is needed and one process's
-    alone; postgresql://…, a database with pgvector; off for none."""
+    """The vector store of /v1/indexes: a folder, created when needed, for one process alone;
+    postgresql://…, a database with pgvector; or off."""
     required_models: Annotated[tuple[str, ...] | None, NoDecode, BeforeValidator(_names)] = None
-    """The models /health/ready waits for, as a,b or a JSON list; left out: all at the start."""
+    """The models that /health/ready waits for, as a,b or a JSON list; not set: all at the start."""
 
     models_file: Path | None = None
-    """The file that plans versions, labels and traffic; left out: models.yaml in MODELS_DIR."""
+    """The file with versions, labels and traffic; not set: models.yaml in MODELS_DIR."""
     watch: Annotated[Literal["auto", "poll", "off"], BeforeValidator(_lower)] = "auto"
-    """How changes in MODELS_DIR are noticed: auto by the file system, else poll, or off."""
+    """How changes in MODELS_DIR are detected: auto uses file system events, poll, or off."""
     loading: Annotated[Literal["eager", "lazy"], BeforeValidator(_lower)] = "eager"
-    """When models are loaded: eager at the start, lazy at a model's first request."""
+    """When models are loaded: eager at the start, lazy at the first request for a model."""
     memory_budget_mb: PositiveInt | None = None
-    """MB of resident memory past which the models idle longest are unloaded; implies lazy."""
+    """MB of resident memory above which the longest idle models are unloaded; implies lazy."""
 
     runtime: RuntimeChoice = "auto"
-    """What runs models; auto: openvino on a CPU for exports converted for it, else tensorflow."""
+    """What runs models; auto: openvino on a CPU for exports with a conversion, else tensorflow."""
     device: DeviceChoice = "auto"
     """Where models run: auto, cpu, gpu, or a list such as gpu:0,gpu:1 for a copy on each."""
     precision: PrecisionChoice = "auto"
-    """The arithmetic: auto takes int8 where the export has it, bfloat16 where the CPU has."""
+    """The arithmetic; auto: int8 if the export has it, else bfloat16 if the CPU has it."""
     threads: Annotated[int, Field(ge=0)] = 0
-    """Threads of one inference; 0 leaves it to the runtime: one for small models on OpenVINO."""
+    """Threads of one inference; 0: the runtime decides, one for small models on OpenVINO."""
     isolation: IsolationChoice = "auto"
-    """Child processes, which give all memory back when they end: auto has one for what runs on
-    tensorflow, always one for each version, never none."""
+    """Whether models run in child processes, which free all memory when they end: auto has one for
+    all models on tensorflow, always has one for each version, never has none."""
     model_options: dict[str, ModelOptions] = {}
     """Overrides by model, as JSON: {"mnist-mlp": {"runtime": "tensorflow"}}."""
 
     max_batch_size: PositiveInt = 32
-    """Rows that one inference takes at most."""
+    """Rows of one inference at most."""
     max_queue: PositiveInt = 1024
-    """Rows that may wait for a model's signature; a request past that is refused at once."""
+    """Rows in the queue of a signature at most; a request beyond that is refused at once."""
     request_timeout_s: PositiveFloat = 30.0
-    """Seconds after which a waiting request is given up."""
+    """Seconds until a request without an answer is given up."""
     shutdown_timeout_s: PositiveInt = 30
-    """Seconds that requests in flight have to end after SIGTERM."""
+    """Seconds for requests in flight to finish after SIGTERM."""
 
     max_body_bytes: PositiveInt = 32 * 1024 * 1024
-    """Bytes of a request's body."""
+    """Bytes of a request body at most."""
     max_image_pixels: PositiveInt = 64_000_000
-    """Pixels (width × height) of one picture, judged from its header."""
+    """Pixels (width × height) of one image at most, read from its header."""
     max_images: PositiveInt = 64
-    """Pictures in one request."""
+    """Images of one request at most."""
     max_texts: PositiveInt = 2048
-    """Texts in one request."""
+    """Texts of one request at most."""
     token_inputs: bool = False
-    """Take token ids for texts on /v1/embeddings: callers send this model's own token ids."""
+    """Accept token ids, of the model's own tokenizer, instead of texts on /v1/embeddings."""
     max_top_k: PositiveInt = 1000
     """The largest `top_k` that a request may ask for."""
 
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = (
         "info"
     )
-    """The least severity that is logged."""
+    """The lowest severity that is logged."""
     log_format: Annotated[Literal["auto", "human", "json"], BeforeValidator(_lower)] = "auto"
-    """Lines for people or JSON objects; auto: people in a terminal, JSON elsewhere."""
+    """Lines for people (human) or JSON objects; auto: human in a terminal, else json."""
     access_log: bool = False
-    """Log every request. Off by default: it costs throughput, and /metrics counts them."""
+    """Log every request. Off by default: it costs throughput, and /metrics counts requests."""
 
     @validate_together(mode="after")
     def _changes_take_a_token(self) -> Self:
         token = self.admin_token.get_secret_value() if self.admin_token else ""
         if self.admin and len(token) < _TOKEN_LENGTH:
             raise ValueError(
-                f"ADMIN=true takes an ADMIN_TOKEN of {_TOKEN_LENGTH} characters or more, such as "
-                f"`openssl rand -hex 16` makes; got {len(token)}"
+                f"ADMIN=true needs an ADMIN_TOKEN of {_TOKEN_LENGTH} characters or more, for "
+                f"example from `openssl rand -hex 16`; got {len(token)}"
             )
         return self
 
@@ -200,26 +202,26 @@ class Settings(BaseSettings):
     def _largest_request_fits_the_queue(self) -> Self:
         if self.max_images > self.max_queue:
             raise ValueError(
-                f"MAX_IMAGES={self.max_images} pictures would never fit into "
+                f"MAX_IMAGES={self.max_images} images do not fit into "
                 f"MAX_QUEUE={self.max_queue} rows: raise MAX_QUEUE or lower MAX_IMAGES"
             )
         return self
 
     @property
     def models_address(self) -> str | None:
-        """The address of the store that holds the models; None where they are in a folder."""
+        """The address of the remote store with the models; None where they are in a folder."""
         return self.models_dir if isinstance(self.models_dir, str) else None
 
     @property
     def models_folder(self) -> Path:
-        """The folder on this machine to read models from, whether MODELS_DIR is one or not."""
+        """The local folder to read models from: MODELS_DIR, or its mirror."""
         if isinstance(self.models_dir, Path):
             return self.models_dir
         return addresses.cache_folder(self.models_dir, self.cache_dir)
 
     @property
     def models_shown(self) -> str:
-        """MODELS_DIR for people to read, without the password it may hold."""
+        """MODELS_DIR for messages, without the password it may contain."""
         address = self.models_address
         return str(self.models_dir) if address is None else addresses.masked(address)
 
@@ -234,3 +236,19 @@ class Settings(BaseSettings):
         }
         own = self.model_options.get(model, ModelOptions()).model_dump(exclude_none=True)
         return RunOptions.model_validate(chosen | own)
+
+
+def problems(error: ValidationError | SettingsError) -> list[str]:
+    """What is wrong with the settings: one sentence each, by the settings' names."""
+    if isinstance(error, ValidationError):
+        return [
+            f"{'.'.join(map(str, problem['loc'])).upper() or 'settings'}: {problem['msg']}"
+            for problem in error.errors(include_url=False)
+        ]
+    # Invalid JSON is refused before validation; the message names the field somewhere.
+    for name, field in Settings.model_fields.items():
+        if re.search(rf"\b{name}\b", str(error)):
+            got = getattr(error.__cause__, "doc", None)
+            received = "" if got is None else f"; got {got!r}"
+            return [f"{name.upper()} is not JSON{received}. It is: {field.description}"]
+    return [str(error)]

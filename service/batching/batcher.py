@@ -1,9 +1,9 @@
-"""Batches without a clock: an idle model answers at once; requests that come together share a run.
+"""Dynamic batching without a delay timer.
 
-A run takes what is there, up to `max_batch_size` rows; while one goes on, requests gather. Where
-rows differ in what they cost, a run is bounded in their weight too. The queue is bounded in rows.
-A caller who leaves takes its rows along, a list longer than a batch is split, and a batch that
-fails fails only the rows in it.
+An idle model answers at once. While it runs, requests wait in a queue, and the next batch takes up
+to `max_batch_size` of their rows. Where rows differ in cost, a batch is bounded in weight too. The
+queue is bounded in rows. When a caller disconnects, its rows leave the queue. A request with more
+rows than a batch is split, and a batch that fails fails only its own rows.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ logger = logging.getLogger(__name__)
 
 Row = TypeVar("Row")
 Answer = TypeVar("Answer")
-Worker = Callable[[list[Row]], Sequence[Answer | Exception]]
-"""Answers a batch, row by row; an exception in a row's place fails that row alone."""
+BatchFunction = Callable[[list[Row]], Sequence[Answer | Exception]]
+"""Computes the answers of a batch; an exception in place of an answer fails that row alone."""
 
 
 class _Request(Generic[Row, Answer]):
-    """One caller's rows and the answers as they come."""
+    """The rows of one request, and their answers so far."""
 
-    __slots__ = ("answers", "begun_at", "future", "open", "priority", "rows", "taken")
+    __slots__ = ("answers", "begun_at", "future", "pending", "priority", "rows", "taken")
 
     def __init__(
         self,
@@ -42,36 +42,36 @@ class _Request(Generic[Row, Answer]):
         self.rows = rows
         self.priority = priority
         self.begun_at = 0.0
-        """When its first rows were taken, by the clock of `time.perf_counter`."""
+        """When its first rows left the queue, by `time.perf_counter`."""
         self.answers: list[Any] = [None] * len(rows)
         self.future = future
-        self.open = len(rows)
-        """Rows not answered yet."""
+        self.pending = len(rows)
+        """Rows without an answer yet."""
         self.taken = 0
-        """Rows that are no longer in the queue; they leave it in their order."""
+        """Rows that have left the queue, in their order."""
 
     def put(self, index: int, answer: Answer | Exception) -> bool:
-        """Take one row's answer; true when it was the last."""
+        """Store one row's answer; returns whether it was the last."""
         self.answers[index] = answer
-        self.open -= 1
-        return self.open == 0
+        self.pending -= 1
+        return self.pending == 0
 
     def resolve(self) -> None:
-        """Hand the answers over; runs on the event loop."""
+        """Complete the future; runs on the event loop."""
         if not self.future.done():
             self.future.set_result(self.answers)
 
 
 class Batcher(Generic[Row, Answer]):
-    """Gathers rows for `workers`, each called on a thread of its own, as they become free.
+    """Batches rows for `functions`, each called on a thread of its own.
 
-    Its methods are called on one event loop. A worker so quick that waking a thread costs more is
-    better called on that loop itself: `on_loop`, for one worker.
+    Its methods are called on one event loop. With `on_loop`, for one function, batches run on that
+    loop too: where a model is so fast that waking a thread costs more.
     """
 
     def __init__(
         self,
-        workers: Sequence[Worker[Row, Answer]],
+        functions: Sequence[BatchFunction[Row, Answer]],
         *,
         name: str,
         max_batch_size: int,
@@ -82,12 +82,19 @@ class Batcher(Generic[Row, Answer]):
         observe_batch: Callable[[int, float], None] = lambda rows, seconds: None,
         observe_request: Callable[[float, float, bool], None] = lambda seconds, queued_s, ok: None,
     ) -> None:
-        """Start one thread a worker, or none.
+        """Start a thread for each function, or none with `on_loop`.
 
-        With `weigh` the rows of a batch weigh `max_weight` at most, or there is but one.
-
-        `observe_batch` is told the rows and the seconds of each batch, `observe_request` of each
-        request the seconds until its answer, those it waited of them, and whether it is good.
+        Args:
+            functions: copies of the model, which run side by side.
+            name: of the threads.
+            max_batch_size: rows of a batch.
+            max_queue: rows that may wait.
+            weigh: the weight of a row; None where rows cost the same.
+            max_weight: of a batch, unless it has one row.
+            on_loop: run batches on the event loop.
+            observe_batch: called after each batch with its rows and seconds.
+            observe_request: called after each request with its seconds, the seconds of them in the
+                queue, and whether all rows were answered.
         """
         self._max_batch_size = max_batch_size
         self._max_queue = max_queue
@@ -99,16 +106,16 @@ class Batcher(Generic[Row, Answer]):
         self._queued = 0
         self._changed = threading.Condition()
         self._idle = 0
-        """Workers that wait on their threads."""
+        """Threads that wait for rows."""
         self._closed = False
         self._waking = False
         self._lock = threading.Lock()
-        self._on_loop = workers[0] if on_loop else None
+        self._on_loop = functions[0] if on_loop else None
         self._threads = [
             threading.Thread(
-                target=self._serve, args=(worker,), name=f"{name}-{index}", daemon=True
+                target=self._run_batches, args=(each,), name=f"{name}-{index}", daemon=True
             )
-            for index, worker in enumerate(workers)
+            for index, each in enumerate(functions)
             if not on_loop
         ]
         for thread in self._threads:
@@ -121,13 +128,13 @@ class Batcher(Generic[Row, Answer]):
 
     @property
     def queued(self) -> int:
-        """Rows that wait."""
+        """Rows in the queue."""
         return self._queued
 
     async def submit(self, rows: Sequence[Row], priority: int = 0) -> list[Answer | Exception]:
-        """The answers to `rows`, in their order; an exception stands for a row that failed.
+        """The answers of `rows`, in their order, with an exception for each row that failed.
 
-        Those of priority 1 go before those of 2, and so on; those of 0 go last.
+        Priority 1 is served first, then 2 and so on; priority 0 is served last.
 
         Raises:
             Overloaded: the queue has no room for them.
@@ -146,7 +153,7 @@ class Batcher(Generic[Row, Answer]):
             return answers
         finally:
             ended_at = time.perf_counter()
-            if request.taken < len(rows):  # the caller leaves before its turn
+            if request.taken < len(rows):  # the caller disconnected
                 self._withdraw(request)
             queued_s = (request.begun_at or ended_at) - started_at
             self._observe_request(ended_at - started_at, queued_s, ok)
@@ -157,23 +164,23 @@ class Batcher(Generic[Row, Answer]):
                 raise NotReady("the model is being unloaded")
             if self._queued + len(request.rows) > self._max_queue:
                 raise Overloaded(
-                    f"{self._queued} rows wait for this model, which lets {self._max_queue} wait; "
+                    f"the model's queue has {self._queued} of at most {self._max_queue} rows, and "
                     f"this request has {len(request.rows)}: try again in a moment"
                 )
-            self._queue.insert(self._place(request.priority), request)
+            self._queue.insert(self._position(request.priority), request)
             self._queued += len(request.rows)
 
-    def _place(self, priority: int) -> int:
-        """Behind every request of the same priority or a higher one."""
-        place = len(self._queue)
+    def _position(self, priority: int) -> int:
+        """The place in the queue: behind every request of the same or a higher priority."""
+        position = len(self._queue)
         if priority:
-            while place and _gives_way(self._queue[place - 1], priority):
-                place -= 1
-        return place
+            while position and _yields_to(self._queue[position - 1], priority):
+                position -= 1
+        return position
 
     def _wake_soon(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Wake a worker after what the loop has at hand now: those requests then share a batch,
-        and nobody waits for a clock.
+        """Start a batch once the loop has handled its pending events, whose requests then share
+        the batch.
         """
         if not self._waking:
             self._waking = True
@@ -181,56 +188,56 @@ class Batcher(Generic[Row, Answer]):
 
     def _wake(self, loop: asyncio.AbstractEventLoop, seen: int) -> None:
         if seen < self._queued < self._max_batch_size:
-            loop.call_soon(self._wake, loop, self._queued)  # more are coming in
+            loop.call_soon(self._wake, loop, self._queued)  # more requests are arriving
             return
         self._waking = False
         if self._on_loop is None:
             with self._changed:
                 self._changed.notify()
-        elif self._serve_batch(self._on_loop) and self._queue:
-            self._wake_soon(loop)  # others have their turn between two batches
+        elif self._run_batch(self._on_loop) and self._queue:
+            self._wake_soon(loop)  # the loop handles other events between two batches
 
     def _withdraw(self, request: _Request[Row, Answer]) -> None:
-        """Drop the rows of a caller who left: nobody reads their answers, others need the room."""
+        """Remove the rows of a caller that disconnected."""
         with self._changed:
             if request.taken < len(request.rows):
                 self._queue.remove(request)
                 self._queued -= len(request.rows) - request.taken
 
     async def close(self) -> None:
-        """Refuse new rows, answer those that wait, end the threads."""
+        """Refuse new rows, answer the queued ones, and end the threads."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
         while self._on_loop is not None and self._queue:
-            self._serve_batch(self._on_loop)
+            self._run_batch(self._on_loop)
         for thread in self._threads:
             await asyncio.to_thread(thread.join)
 
-    def _serve(self, worker: Worker[Row, Answer]) -> None:
-        while self._serve_batch(worker):
+    def _run_batches(self, function: BatchFunction[Row, Answer]) -> None:
+        while self._run_batch(function):
             pass
 
-    def _serve_batch(self, worker: Worker[Row, Answer]) -> bool:
-        """Answer one batch; false when there will be no more."""
-        # A call of its own, so that a thread that waits keeps nothing of its last batch alive.
+    def _run_batch(self, function: BatchFunction[Row, Answer]) -> bool:
+        """Run one batch; returns false after the last."""
+        # A call of its own, so that a waiting thread keeps no reference to its last batch.
         batch = self._take()
         if batch:
             started_at = time.perf_counter()
-            answers = _run(worker, [request.rows[index] for request, index in batch])
+            answers = _answers(function, [request.rows[index] for request, index in batch])
             self._observe_batch(len(batch), time.perf_counter() - started_at)
             self._deliver(batch, answers)
         return bool(batch)
 
     def _take(self) -> list[tuple[_Request[Row, Answer], int]]:
-        """Take a batch, waiting for it on a thread; empty when closed and nothing waits."""
+        """Take a batch from the queue, waiting on a thread; empty when closed and drained."""
         batch: list[tuple[_Request[Row, Answer], int]] = []
         with self._changed:
             if self._on_loop is None:
                 self._idle += 1
                 self._changed.wait_for(lambda: self._queue or self._closed)
                 self._idle -= 1
-            # Workers that have nothing to do take their share.
+            # Leave a share for each idle thread.
             most = min(self._max_batch_size, math.ceil(self._queued / (1 + self._idle)))
             weight = 0
             while self._queue and len(batch) < most:
@@ -249,12 +256,12 @@ class Batcher(Generic[Row, Answer]):
                     self._queue.popleft()
             self._queued -= len(batch)
             if self._queue:
-                self._changed.notify()  # rows remain for another worker
+                self._changed.notify()  # rows remain for another thread
         return batch
 
     def _fitting(self, rows: Sequence[Row], start: int, end: int, weight: int) -> tuple[int, int]:
-        """Add rows to a batch of a weight: its weight then, and the first row that stays behind."""
-        assert self._weigh is not None  # noqa: S101 — whose caller asked
+        """Add rows to a batch; returns its new weight and the first row left out."""
+        assert self._weigh is not None  # noqa: S101 — the caller checked
         for index in range(start, end):
             heavier = weight + self._weigh(rows[index])
             if weight and heavier > self._max_weight:
@@ -267,7 +274,7 @@ class Batcher(Generic[Row, Answer]):
         batch: list[tuple[_Request[Row, Answer], int]],
         answers: Sequence[Answer | Exception],
     ) -> None:
-        # Two workers may hold rows of one request, so counting its rows takes the lock.
+        # Two threads may hold rows of one request, so its count needs the lock.
         with self._lock:
             complete = [
                 request
@@ -277,30 +284,30 @@ class Batcher(Generic[Row, Answer]):
         if self._on_loop is not None:
             _resolve(complete)
         elif complete:
-            # One wake-up of the event loop for the whole batch; a loop that has closed meanwhile
-            # has no callers left, and must not end this thread.
+            # Wake the event loop once for the whole batch. A closed loop has no callers left and
+            # must not end this thread.
             loop = complete[0].future.get_loop()
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(_resolve, complete)
 
 
-def _run(worker: Worker[Row, Answer], rows: list[Row]) -> Sequence[Answer | Exception]:
+def _answers(function: BatchFunction[Row, Answer], rows: list[Row]) -> Sequence[Answer | Exception]:
     try:
-        answers = worker(rows)
+        answers = function(rows)
         if len(answers) != len(rows):
-            raise ValueError(f"the worker gave {len(answers)} answers to {len(rows)} rows")
+            raise ValueError(f"the model gave {len(answers)} answers for {len(rows)} rows")
         return answers
     except RequestError as error:
         return [type(error)(error.message, param=error.param) for _ in rows]
     except Exception:
-        # The caller learns that it failed; why is for the operator's eyes.
+        # The caller learns that it failed; the reason is logged for the operator.
         logger.exception("a batch of %d rows failed", len(rows))
         message = "the model failed on this batch; the service's log says why"
         return [InferenceFailed(message) for _ in rows]
 
 
-def _gives_way(request: _Request[Any, Any], priority: int) -> bool:
-    """Whether a waiting request lets one of `priority` before it; one that has begun does not."""
+def _yields_to(request: _Request[Any, Any], priority: int) -> bool:
+    """Whether a request of `priority` may go before a queued one, which has not begun."""
     return not request.taken and not 0 < request.priority <= priority
 
 

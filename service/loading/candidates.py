@@ -1,6 +1,6 @@
-"""The ways to run an export on this machine: runtime, precision and devices, the fastest first.
+"""The candidates for running an export on this machine: runtime, precision and devices.
 
-What comes of each is for the goldens to say.
+They are tried in their order, the fastest first, and the goldens decide which one is used.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from service import runtimes
 from service.errors import InvalidExport
 from service.exports.folder import Export
-from service.loading.isolation.runtime import Runners
+from service.loading.isolation.runtime import RuntimeProvider
 from service.machine import devices
 from service.machine.devices import Device
 from service.manifest import Manifest, openvino_path
@@ -25,38 +25,38 @@ _CPU: Final = (Device("cpu"),)
 _EXTRA: Final[dict[RuntimeName, str]] = {"openvino": "service", "tensorflow": "tensorflow"}
 
 
-class Way(NamedTuple):
-    """One way to run an export."""
+class Candidate(NamedTuple):
+    """One runtime, precision and set of devices to try."""
 
     runtime: RuntimeName
     precision: Precision
     devices: tuple[Device, ...]
     reason: str
     """Why it is worth trying."""
-    runner: Runtime
-    """The runtime itself, or the child process in which it runs."""
+    loader: Runtime
+    """The runtime in this process, or in a child process."""
     is_isolated: bool
-    """Whether it is a child process."""
+    """Whether it runs in a child process."""
 
 
-def ways(
-    export: Export, manifest: Manifest, options: RunOptions, runners: Runners
-) -> Iterator[Way]:
-    """The ways to run an export that `options` allow, the fastest first, each by its runner.
+def candidates(
+    export: Export, manifest: Manifest, options: RunOptions, provider: RuntimeProvider
+) -> Iterator[Candidate]:
+    """What `options` allow for an export, the fastest first.
 
     Raises:
-        InvalidExport: there is none on this machine.
+        InvalidExport: nothing on this machine can run it.
     """
     for placed, where in _placements(options):
         for runtime, why in _runtimes(export, manifest, options, placed):
-            runner, process = runners.get(runtime), runners.where(runtime)
-            offered = runner.precisions(placed[0])
+            loader, process = provider.get(runtime), provider.where(runtime)
+            offered = loader.precisions(placed[0])
             if runtime == "openvino" and _carries_int8(export, manifest):
                 offered = ("int8", *offered)
             chosen = "" if options.precision == "auto" else "PRECISION is set"
             reason = "; ".join(filter(None, [where, why, chosen, process]))
             for precision in _chosen(options.precision, offered):
-                yield Way(runtime, precision, placed, reason, runner, bool(process))
+                yield Candidate(runtime, precision, placed, reason, loader, bool(process))
 
 
 def _placements(options: RunOptions) -> list[tuple[tuple[Device, ...], str]]:
@@ -106,26 +106,26 @@ def _carries_int8(export: Export, manifest: Manifest) -> bool:
 
 
 def _chosen(asked: PrecisionChoice, offered: tuple[Precision, ...]) -> tuple[Precision, ...]:
-    """Those to try, the fastest first.
+    """The precisions to try, the fastest first.
 
     Raises:
-        InvalidExport: int8 is asked for, and the export carries none, or another runtime runs it.
+        InvalidExport: int8 is required, but the export has none or another runtime runs it.
     """
     if asked == "auto":
         return offered
     if asked == "int8" and "int8" not in offered:
         raise InvalidExport(
-            "PRECISION=int8 takes OpenVINO and an export with a conversion in int8: make one with "
+            "PRECISION=int8 needs OpenVINO and an export with an int8 conversion: make one with "
             "python -m training quantize, or choose PRECISION=auto"
         )
     return (asked,)
 
 
 def require_installed(runtime: RuntimeName) -> None:
-    """Refuse to go on without a runtime's package.
+    """Check that a runtime's package is installed.
 
     Raises:
-        InvalidExport: it is not installed; says how to.
+        InvalidExport: it is not; says how to install it.
     """
     if not runtimes.is_installed(runtime):
         remedy = f"install it with: pip install 'lutrin[{_EXTRA[runtime]}]'"

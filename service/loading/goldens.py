@@ -1,7 +1,7 @@
-"""Proof: an export is ready when it reproduces the outputs it was exported with.
+"""Loads an export and replays its goldens: it is ready when it reproduces their outputs.
 
-Replaying the goldens is warm-up and test in one, and the judge of every automatic choice: the
-first runtime and precision, fastest first, whose error stays within the manifest's tolerance.
+Replaying the goldens is warm-up and test in one. It also decides every automatic choice: the first
+candidate, the fastest first, whose error stays within the manifest's tolerance is used.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from pydantic import ValidationError
 from service import runtimes
 from service.errors import InvalidExport, InvalidInput, ServiceError
 from service.exports.folder import Export
-from service.loading.candidates import Way, require_installed, ways
-from service.loading.isolation.runtime import Runners
+from service.loading.candidates import Candidate, candidates, require_installed
+from service.loading.isolation.runtime import RuntimeProvider
 from service.machine.devices import Device
 from service.manifest import Manifest, TensorSpec, golden_path
 from service.preprocessing.tokenizer import Tokenizer
@@ -36,9 +36,9 @@ _REMEDY: dict[Precision, str] = {
 }
 
 _LANES: Final = 2
-"""Runs of texts side by side. Threads of one run wait for the one whose core something else takes
-now and then, as reading and answering requests do: two runs of MiniLM on a core each make 900 texts
-a second where one on both makes 350 to 750; a single short text takes 4 ms and not 3.
+"""Batches of texts that run side by side. The threads of one run wait for the slowest, and the
+event loop takes a core now and then: two runs of MiniLM on a core each give 900 texts a second,
+one on both cores 350 to 750; a single short text takes 4 ms instead of 3.
 """
 
 Goldens = dict[str, tuple[Tensors, Tensors]]
@@ -47,11 +47,11 @@ Goldens = dict[str, tuple[Tensors, Tensors]]
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """An export that can answer, and how it came to be run as it is."""
+    """A loaded export, and why it runs as it does."""
 
     manifest: Manifest
     programs: tuple[Program, ...]
-    """One a device."""
+    """One for each device."""
     runtime: RuntimeName
     precision: Precision
     devices: tuple[Device, ...]
@@ -60,30 +60,30 @@ class Loaded:
     reason: str
     """Why this runtime, these devices and this precision."""
     is_isolated: bool
-    """Whether it runs in a child process: a call may have to wait for a new one."""
+    """Whether it runs in a child process, which a call may have to start again."""
     tokenizer: Tokenizer | None = None
     """How it reads texts, where it takes any."""
     failures: tuple[str, ...] = ()
-    """What went wrong in the ways that were tried before this one."""
+    """Why the candidates before this one were not used."""
 
 
 def load(export: Export, options: RunOptions) -> Loaded:
-    """Load an export and prove it by its goldens, choosing what `options` leave open.
+    """Load an export with the first candidate that reproduces its goldens.
 
     Raises:
-        InvalidExport: nothing that was tried loads and reproduces the goldens; says what each did.
+        InvalidExport: no candidate does; says why for each.
     """
-    runners = Runners(options.isolation)
+    provider = RuntimeProvider(options.isolation)
     if export.is_foreign:
-        manifest = _describe(export, options, runners)
+        manifest = _describe(export, options, provider)
     else:
         manifest = read_manifest(export)
-        read(export.path, manifest)  # goldens that cannot be read fail every way alike
+        read(export.path, manifest)  # unreadable goldens fail all candidates alike
     tokenizer = read_tokenizer(export, manifest)
     failures: list[str] = []
-    for way in ways(export, manifest, options, runners):
+    for candidate in candidates(export, manifest, options, provider):
         try:
-            loaded = prove(export, manifest, way, options.threads)
+            loaded = prove(export, manifest, candidate, options.threads)
         except ServiceError as error:
             failures.append(error.message)
             logger.warning("%s/%d: %s", export.name, export.version, error.message)
@@ -93,17 +93,17 @@ def load(export: Export, options: RunOptions) -> Loaded:
     raise InvalidExport("; ".join(failures))
 
 
-def prove(export: Export, manifest: Manifest, way: Way, threads: int = 0) -> Loaded:
-    """Load an export in one way and replay its goldens on each device.
+def prove(export: Export, manifest: Manifest, candidate: Candidate, threads: int = 0) -> Loaded:
+    """Load an export with one candidate and replay its goldens on each device.
 
-    A foreign SavedModel has none: nothing is promised, so nothing can be proven.
+    A foreign SavedModel has no goldens, so it is only loaded.
 
     Raises:
         InvalidExport: it does not load, or differs by more than the manifest's tolerance.
     """
-    described = f"{way.runtime} in {way.precision}"
+    described = f"{candidate.runtime} in {candidate.precision}"
     try:
-        programs = _load_each(export, manifest, way, threads)
+        programs = _load_each(export, manifest, candidate, threads)
         if export.is_foreign:
             error = None
         else:
@@ -111,21 +111,29 @@ def prove(export: Export, manifest: Manifest, way: Way, threads: int = 0) -> Loa
             error = max(replay(program, goldens) for program in programs)
     except ServiceError as failure:
         raise InvalidExport(f"{described}: {failure.message}") from failure
-    tolerance: float = getattr(manifest.tolerance, way.precision)
+    tolerance: float = getattr(manifest.tolerance, candidate.precision)
     if error is not None and error > tolerance:
         raise InvalidExport(
             f"{described} differs from the goldens by {error:.3g} and the manifest allows "
-            f"{tolerance:.3g}: {_REMEDY[way.precision]}"
+            f"{tolerance:.3g}: {_REMEDY[candidate.precision]}"
         )
-    chosen = way.runtime, way.precision, way.devices
-    return Loaded(manifest, programs, *chosen, error, way.reason, way.is_isolated)
+    return Loaded(
+        manifest,
+        programs,
+        candidate.runtime,
+        candidate.precision,
+        candidate.devices,
+        error,
+        candidate.reason,
+        candidate.is_isolated,
+    )
 
 
 def read_manifest(export: Export) -> Manifest:
     """Read an export's manifest.
 
     Raises:
-        InvalidExport: it is missing or does not say what it must.
+        InvalidExport: it is missing or invalid.
     """
     try:
         return Manifest.read(export.path)
@@ -134,15 +142,13 @@ def read_manifest(export: Export) -> Manifest:
             f"{'.'.join(map(str, problem['loc'])) or 'as a whole'}: {problem['msg']}"
             for problem in error.errors(include_url=False)
         )
-        raise InvalidExport(
-            f"manifest.json is not as it must be: {problems}: export it again"
-        ) from error
+        raise InvalidExport(f"manifest.json is invalid: {problems}: export it again") from error
     except OSError as error:
         raise InvalidExport(f"manifest.json cannot be read: {error.strerror}") from error
 
 
 def read_tokenizer(export: Export, manifest: Manifest) -> Tokenizer | None:
-    """Read how an export takes texts; None where it takes none.
+    """Read the tokenizer of an export; None where it takes no texts.
 
     Raises:
         InvalidExport: its tokenizer is missing or cannot be read.
@@ -154,7 +160,7 @@ def read(export: Path, manifest: Manifest) -> Goldens:
     """Read the goldens of every signature that the manifest promises.
 
     Raises:
-        InvalidExport: the file is missing or broken, or a tensor is not as the manifest says.
+        InvalidExport: the file is missing or broken, or a tensor does not match the manifest.
     """
     path = golden_path(export)
     try:
@@ -167,12 +173,12 @@ def read(export: Path, manifest: Manifest) -> Goldens:
                 for name, signature in manifest.signatures.items()
             }
     except FileNotFoundError:
-        reason = "is missing, and an export is proven by it"
+        reason = "is missing, and without goldens an export cannot be verified"
     except ServiceError as error:
         reason = error.message
     except KeyError as error:
         reason = f"lacks a tensor: {error.args[0]}"
-    except Exception as error:  # the readers of zip and of arrays raise a dozen kinds
+    except Exception as error:  # zipfile and NumPy raise a dozen kinds
         reason = f"cannot be read: {error}"
     raise InvalidExport(f"{path.name} {reason}: export it again")
 
@@ -184,7 +190,7 @@ def _golden(
     try:
         runtimes.check(tensors, specs)
     except InvalidInput as error:
-        raise InvalidExport(f"does not fit the manifest in {prefix}: {error.message}") from None
+        raise InvalidExport(f"does not match the manifest in {prefix}: {error.message}") from None
     for name, array in tensors.items():
         if not array.size or array.dtype.kind in "OSU":
             raise InvalidExport(f"proves nothing: {prefix}/{name} is empty or made of strings")
@@ -194,7 +200,7 @@ def _golden(
 
 
 def replay(program: Program, goldens: Goldens) -> float:
-    """The largest absolute difference between what `program` answers and the goldens.
+    """The largest absolute difference between the outputs of `program` and the goldens.
 
     Raises:
         InvalidExport: an output has another shape, or is not a number.
@@ -216,19 +222,21 @@ def _error(function: Function, inputs: Tensors, expected: Tensors) -> float:
     return worst
 
 
-def _load_each(export: Export, manifest: Manifest, way: Way, threads: int) -> tuple[Program, ...]:
-    lanes = 1 if way.is_isolated else _LANES
+def _load_each(
+    export: Export, manifest: Manifest, candidate: Candidate, threads: int
+) -> tuple[Program, ...]:
+    lanes = 1 if candidate.is_isolated else _LANES
     return tuple(
-        way.runner.load(
+        candidate.loader.load(
             export.path,
             manifest.signatures,
-            Placement(device, way.precision, threads, lanes),
+            Placement(device, candidate.precision, threads, lanes),
         )
-        for device in way.devices
+        for device in candidate.devices
     )
 
 
-def _describe(export: Export, options: RunOptions, runners: Runners) -> Manifest:
+def _describe(export: Export, options: RunOptions, provider: RuntimeProvider) -> Manifest:
     runtime: RuntimeName = "tensorflow" if options.runtime == "auto" else options.runtime
     require_installed(runtime)
-    return runners.get(runtime).describe(export.path, options.threads)
+    return provider.get(runtime).describe(export.path, options.threads)

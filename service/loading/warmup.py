@@ -1,7 +1,7 @@
-"""Warm-up by recorded requests, as TensorFlow Serving does it before a version answers.
+"""Warm-up with recorded requests, as TensorFlow Serving does it before a version is available.
 
 An export may carry `assets.extra/tf_serving_warmup_requests`: a TFRecord file of `PredictionLog`
-messages. Each is run once, so that what a runtime puts off to the first requests is done by then.
+messages. Each is run once, so that the runtime's lazy initialization is done before real requests.
 """
 
 from __future__ import annotations
@@ -30,16 +30,17 @@ _CLASSIFY, _REGRESS, _MULTI_INFERENCE, _SESSION_RUN, _PREDICT = 2, 3, 4, 5, 6
 _LENGTH: Final = struct.Struct("<QI")
 
 
-class Recorded(NamedTuple):
-    """One request: the signature it names, empty for the default, and its inputs."""
+class RecordedRequest(NamedTuple):
+    """A recorded request."""
 
     signature: str
+    """Empty for the default signature."""
     inputs: dict[str | None, Any]
-    """By name; the examples to classify or regress, which are the only input, by None."""
+    """By name; None is the key of examples to classify or regress, which are the only input."""
 
 
 def replay(export: Path, program: Program, signatures: Mapping[str, Signature]) -> int:
-    """Run the requests that were recorded for an export; returns how many there were.
+    """Run the recorded requests of an export; returns their number.
 
     Raises:
         InvalidExport: the file is broken, has more than 1000 records, or one of them fails.
@@ -60,11 +61,11 @@ def replay(export: Path, program: Program, signatures: Mapping[str, Signature]) 
         raise InvalidExport(
             f"{_FILE}: record {count}: {error}: record the requests again, or remove the file"
         ) from error
-    logger.info("%s: %d recorded requests warmed it up", export, count)
+    logger.info("%s: warmed up with %d recorded requests", export, count)
     return count
 
 
-def _run(request: Recorded, program: Program, signatures: Mapping[str, Signature]) -> None:
+def _run(request: RecordedRequest, program: Program, signatures: Mapping[str, Signature]) -> None:
     name = request.signature or _DEFAULT
     if name not in signatures:
         if name != _DEFAULT:
@@ -89,25 +90,25 @@ def _records(content: bytes) -> Iterator[memoryview]:
         position += _LENGTH.size
         if length + 4 > len(view) - position:
             raise ValueError("the file is cut off")
-        # The checksum of the bytes is not looked at: in Python it takes longer than the request.
+        # The checksum of the bytes is skipped: in Python it takes longer than the request.
         yield view[position : position + length]
         position += length + 4
 
 
-def _request(record: memoryview) -> Recorded | None:
-    """The request of a `PredictionLog`; None where there is none that we replay."""
+def _request(record: memoryview) -> RecordedRequest | None:
+    """The request of a `PredictionLog`; None for a kind that is not replayed."""
     for number, log in protobuf.fields(record):
         if number == _SESSION_RUN:
-            raise ValueError("it records a session's run, which no signature answers")
+            raise ValueError("it records a SessionRun, which is not supported")
         if number == _MULTI_INFERENCE:
-            logger.warning("%s: a request of several inferences is left out", _FILE)
+            logger.warning("%s: skipped a MultiInference request", _FILE)
         elif number in (_CLASSIFY, _REGRESS, _PREDICT):
             request = dict(protobuf.fields(protobuf.content(log))).get(1, memoryview(b""))
             return _read(protobuf.content(request), has_examples=number != _PREDICT)
     return None
 
 
-def _read(request: bytes | memoryview, *, has_examples: bool) -> Recorded:
+def _read(request: bytes | memoryview, *, has_examples: bool) -> RecordedRequest:
     signature = ""
     inputs: dict[str | None, Any] = {}
     for number, value in protobuf.fields(request):
@@ -123,7 +124,7 @@ def _read(request: bytes | memoryview, *, has_examples: bool) -> Recorded:
         elif number == 2:
             name, tensor = protobuf.entry(value)
             inputs[name] = tensor_proto.read(tensor)
-    return Recorded(signature, inputs)
+    return RecordedRequest(signature, inputs)
 
 
 def _examples(message: bytes | memoryview) -> Any:

@@ -1,4 +1,9 @@
-"""Counters of several processes as one: taken down in each, added up, written for Prometheus."""
+"""Merges the metrics of several processes, and renders them for Prometheus.
+
+prometheus-client's own multiprocess mode (0.26) would not do: it cannot remove the series of an
+unloaded model, skips gauges that are computed when read, and lacks the process collector. It also
+doubles the cost of a count (0.35 → 0.78 µs) and of an observation (0.74 → 1.68 µs).
+"""
 
 from __future__ import annotations
 
@@ -10,20 +15,20 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 Family = list[Any]
-"""A metric as JSON takes it: name, what it says, its kind, and samples [name, labels, value]."""
+"""A metric family as JSON: name, documentation, type, and samples [name, labels, value]."""
 
-_LEAST: Final = (
+_MERGED_BY_MINIMUM: Final = (
     "lutrin_model_ready",
     "lutrin_models_file_valid",
     "process_start_time_seconds",
     "process_max_fds",
 )
-_MOST: Final = ("lutrin_golden_error", "python_info")
-_GROWING: Final = ("counter", "histogram", "summary")
+_MERGED_BY_MAXIMUM: Final = ("lutrin_golden_error", "python_info")
+_CUMULATIVE: Final = ("counter", "histogram", "summary")
 
 
-def taken() -> list[Family]:
-    """What this process counts now."""
+def collect() -> list[Family]:
+    """The metrics of this process now."""
     return [
         [
             each.name,
@@ -35,10 +40,10 @@ def taken() -> list[Family]:
     ]
 
 
-def added(reports: Iterable[Sequence[Family]]) -> list[Family]:
-    """The sum of several processes' counts.
+def merge(reports: Iterable[Sequence[Family]]) -> list[Family]:
+    """The metrics of several processes as one: sums, and minimum or maximum where no sum fits.
 
-    What is no amount is not added: ready is what all are, and an error is the largest of any.
+    A model is ready when it is in all processes; the golden error is the largest of any.
     """
     families: dict[str, tuple[Family, dict[tuple[Any, ...], float]]] = {}
     for report in reports:
@@ -46,33 +51,33 @@ def added(reports: Iterable[Sequence[Family]]) -> list[Family]:
             _, sums = families.setdefault(name, ([name, documentation, kind], {}))
             for sample, labels, value in samples:
                 key = (sample, *sorted(labels.items()))
-                sums[key] = _joined(name, sample, sums[key], value) if key in sums else value
+                sums[key] = _merged(name, sample, sums[key], value) if key in sums else value
     return [
         [*family, [[sample, dict(labels), value] for (sample, *labels), value in sums.items()]]
         for family, sums in families.values()
     ]
 
 
-def _joined(family: str, sample: str, one: float, other: float) -> float:
-    if family in _LEAST or sample.endswith("_created"):
+def _merged(family: str, sample: str, one: float, other: float) -> float:
+    if family in _MERGED_BY_MINIMUM or sample.endswith("_created"):
         return min(one, other)
-    return max(one, other) if family in _MOST else one + other
+    return max(one, other) if family in _MERGED_BY_MAXIMUM else one + other
 
 
-def lasting(report: Sequence[Family]) -> list[Family]:
-    """What of a process that has ended still counts: what only grows."""
-    return [each for each in report if each[2] in _GROWING]
+def cumulative(report: Sequence[Family]) -> list[Family]:
+    """The families that only grow, which are kept when their process ends."""
+    return [each for each in report if each[2] in _CUMULATIVE]
 
 
-def written(report: Sequence[Family]) -> bytes:
-    """The counts in Prometheus' text format."""
+def render(report: Sequence[Family]) -> bytes:
+    """The metrics in Prometheus' text format."""
     registry = CollectorRegistry()
-    registry.register(_Taken(report))
+    registry.register(_ReportCollector(report))
     return generate_latest(registry)
 
 
-class _Taken(Collector):
-    """Counts that were taken down elsewhere."""
+class _ReportCollector(Collector):
+    """The metrics of a report."""
 
     def __init__(self, report: Sequence[Family]) -> None:
         self._report = report

@@ -1,7 +1,8 @@
-"""The workers beside this one, as a worker sees them: through the line to their supervisor.
+"""A worker's connection to its supervisor, through which it sees the other workers.
 
-Each message is a line of JSON. The supervisor asks for reports; a worker asks for the whole, which
-is the reports of all. A line that is cut says that the supervisor has died: the worker ends too.
+Each message is a line of JSON. The supervisor asks a worker for its report; a worker asks the
+supervisor for the reports of all. When the connection breaks, the supervisor has died, and the
+worker ends too.
 """
 
 from __future__ import annotations
@@ -21,53 +22,55 @@ from service.observability import multiprocess
 
 logger = logging.getLogger(__name__)
 
-LONGEST_LINE: Final = 64 * 1024 * 1024
-"""Bytes of a message."""
-_PATIENCE_S: Final = 5.0
-_LOOK_AGAIN_S: Final = 0.05
+MAX_MESSAGE_BYTES: Final = 64 * 1024 * 1024
+_TIMEOUT_S: Final = 5.0
+_POLL_S: Final = 0.05
 
 
-class Whole(NamedTuple):
-    """What all workers say together."""
+class MergedReport(NamedTuple):
+    """The reports of all workers as one."""
 
     missing: dict[str, str]
-    """The required models that are not ready in one of them, and why."""
+    """The required models that are not ready in at least one worker, and why."""
     families: list[multiprocess.Family]
-    """Their counts, added up."""
+    """Their metrics, merged."""
 
 
-class Siblings:
-    """The line of one worker. Its methods are called on one event loop."""
+class Peers:
+    """The connection of one worker. Its methods are called on one event loop."""
 
-    def __init__(self, line: socket.socket, *, is_replacement: bool) -> None:
-        """A replacement takes requests when its models are loaded: the others answer till then."""
-        self._line = line
+    def __init__(self, connection: socket.socket, *, is_replacement: bool) -> None:
+        """A replacement takes requests when its models are loaded; its peers serve until then."""
+        self._connection = connection
         self._is_replacement = is_replacement
-        self._asked: dict[int, asyncio.Future[Whole]] = {}
+        self._asked: dict[int, asyncio.Future[MergedReport]] = {}
         self._count = 0
 
     async def join(
         self, missing: Callable[[], dict[str, str]], is_settled: Callable[[], bool]
     ) -> None:
-        """Begin to answer the supervisor, and say that this worker is about to take requests.
+        """Start to answer the supervisor, and report that this worker takes requests.
 
-        `missing` gives the required models that are not ready here; `is_settled` says whether none
-        is still being loaded.
+        Args:
+            missing: returns the required models that are not ready here.
+            is_settled: returns whether no model is loading.
         """
         self._missing = missing
-        reader, self._writer = await asyncio.open_connection(sock=self._line, limit=LONGEST_LINE)
+        reader, self._writer = await asyncio.open_connection(
+            sock=self._connection, limit=MAX_MESSAGE_BYTES
+        )
         self._listener = asyncio.create_task(self._listen(reader))
         while self._is_replacement and not is_settled():  # noqa: ASYNC110 — see below
-            await asyncio.sleep(_LOOK_AGAIN_S)  # several places load, and none tells of it
+            await asyncio.sleep(_POLL_S)  # models load in several places, which send no event
         self._send({"kind": "started"})
 
     async def leave(self) -> None:
-        """Let go of the line."""
+        """Close the connection."""
         self._listener.cancel()
         self._writer.close()
 
-    async def ask(self) -> Whole:
-        """What all workers say, those that live.
+    async def merged_report(self) -> MergedReport:
+        """The reports of all running workers.
 
         Raises:
             NotReady: the supervisor does not answer.
@@ -77,7 +80,7 @@ class Siblings:
         self._asked[asked] = asyncio.get_running_loop().create_future()
         try:
             self._send({"kind": "ask", "asked": asked})
-            async with asyncio.timeout(_PATIENCE_S):
+            async with asyncio.timeout(_TIMEOUT_S):
                 return await self._asked[asked]
         except TimeoutError:
             raise NotReady("the workers' supervisor does not answer") from None
@@ -89,11 +92,15 @@ class Siblings:
             message = orjson.loads(line)
             if message["kind"] == "report":
                 self._send(
-                    {"kind": "report", "missing": self._missing(), "families": multiprocess.taken()}
+                    {
+                        "kind": "report",
+                        "missing": self._missing(),
+                        "families": multiprocess.collect(),
+                    }
                 )
             elif (future := self._asked.get(message["asked"])) is not None and not future.done():
-                future.set_result(Whole(message["missing"], message["families"]))
-        logger.error("the supervisor has ended, and so does this worker")
+                future.set_result(MergedReport(message["missing"], message["families"]))
+        logger.error("this worker ends, since its supervisor has ended")
         os.kill(os.getpid(), signal.SIGTERM)
 
     def _send(self, message: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Final, Literal
 
 from service import runtimes
-from service.batching.batcher import Batcher, Worker
+from service.batching.batcher import Batcher, BatchFunction
 from service.batching.images import ImageBatches
 from service.batching.texts import MOST_TOKENS, TextBatches
 from service.errors import InvalidExport, NotReady, ServiceError
@@ -87,7 +87,7 @@ class Model:
         started = time.perf_counter()
         self.state, self.reason = "loading", "being loaded"
         try:
-            loaded, workers = await asyncio.to_thread(self._prepare)
+            loaded, functions = await asyncio.to_thread(self._prepare)
         except ServiceError as error:
             self.refuse(error.message)
         except Exception as error:
@@ -96,7 +96,7 @@ class Model:
         else:
             self._batchers = {
                 name: self._batcher(name, each, loaded.is_isolated)
-                for name, each in workers.items()
+                for name, each in functions.items()
             }
             self._become_ready(loaded, time.perf_counter() - started)
 
@@ -174,7 +174,7 @@ class Model:
             self.ready_manifest()
         return await self._batchers[signature].submit(rows, priority)
 
-    def _prepare(self) -> tuple[Loaded, dict[str, list[Worker[Any, Any]]]]:
+    def _prepare(self) -> tuple[Loaded, dict[str, list[BatchFunction[Any, Any]]]]:
         loaded = goldens.load(self.export, self.options)
         if loaded.failures and self.runtime_before not in (None, loaded.runtime):
             raise InvalidExport(
@@ -183,17 +183,19 @@ class Model:
             )
         for program in loaded.programs:
             warmup.replay(self.export.path, program, loaded.manifest.signatures)
-        workers = {
+        functions = {
             name: [
-                self._worker(loaded.manifest, name, function)
+                self._batch_function(loaded.manifest, name, function)
                 for program in loaded.programs
                 for function in runtimes.lanes(program[name])
             ]
             for name in loaded.manifest.signatures
         }
-        return loaded, workers
+        return loaded, functions
 
-    def _worker(self, manifest: Manifest, name: str, function: Function) -> Worker[Any, Any]:
+    def _batch_function(
+        self, manifest: Manifest, name: str, function: Function
+    ) -> BatchFunction[Any, Any]:
         batches = _batches(manifest, name, function, self._settings.max_batch_size)
         if batches is None:
             return partial(_one_by_one, function)
@@ -201,19 +203,19 @@ class Model:
         return batches
 
     def _batcher(
-        self, name: str, workers: list[Worker[Any, Any]], is_isolated: bool
+        self, name: str, functions: list[BatchFunction[Any, Any]], is_isolated: bool
     ) -> Batcher[Any, Any]:
-        batches = [each for each in workers if isinstance(each, ImageBatches | TextBatches)]
+        batches = [each for each in functions if isinstance(each, ImageBatches | TextBatches)]
         texts = [each for each in batches if isinstance(each, TextBatches)]
         pictures = [each.most_rows for each in batches if isinstance(each, ImageBatches)]
         return Batcher(
-            workers,
+            functions,
             name=f"{self.export.name}-{name}",
             max_batch_size=min(pictures, default=self._settings.max_batch_size) if batches else 1,
             max_queue=self._settings.max_queue,
             weigh=texts[0].weigh if texts else None,
             max_weight=MOST_TOKENS,
-            on_loop=len(workers) == 1
+            on_loop=len(functions) == 1
             and not is_isolated
             and any(each.batch_seconds < _QUICK_S for each in batches),
             observe_batch=self._observer(),

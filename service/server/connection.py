@@ -1,8 +1,8 @@
-"""HTTP connections as uvicorn keeps them, but an answer leaves in one piece.
+"""uvicorn's HTTP connection, with the head and body of a response written in one call.
 
-uvicorn hands head and body to the network one after the other, and each is a system call that wakes
-whoever waits at the other end: a quarter of what a small answer costs. Answers of one batch leave
-at the end of its turn of the event loop, so that their callers are woken once it is done.
+uvicorn writes them one after the other. Each write is a system call that wakes the client: a
+quarter of the cost of a small response. The responses of one batch are written together at the end
+of the event loop's iteration, so that clients are woken when all of them are ready.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from typing import Any, Final, cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 _LARGE: Final = 64 * 1024
-"""Bytes; what is longer is not held back, so that a stream's sender feels when it must wait."""
+"""Bytes; longer output is written at once, so that flow control works for large responses."""
 
 
 class Connection(HttpToolsProtocol):
-    """One connection of a caller."""
+    """One HTTP connection."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Begin to listen to the caller."""
-        gathering = _Gathering(transport, self.loop, self.tasks)
-        super().connection_made(cast(asyncio.Transport, gathering))
+        """Wrap the transport in a write buffer."""
+        buffer = _WriteBuffer(transport, self.loop, self.tasks)
+        super().connection_made(cast(asyncio.Transport, buffer))
 
 
-class _Gathering:
-    """A transport that sends together what is written in one turn of the event loop.
+class _WriteBuffer:
+    """A transport that joins the writes of one iteration of the event loop.
 
-    While one request alone is in flight, of all connections, its head waits for its body only.
+    While only one request is in flight, on any connection, its head waits only for its body.
     """
 
-    __slots__ = ("_held", "_in_flight", "_loop", "_size", "_transport")
+    __slots__ = ("_buffered", "_in_flight", "_loop", "_size", "_transport")
 
     def __init__(
         self,
@@ -43,25 +43,25 @@ class _Gathering:
         self._transport = transport
         self._loop = loop
         self._in_flight = in_flight
-        self._held: list[bytes] = []
+        self._buffered: list[bytes] = []
         self._size = 0
 
     def write(self, data: bytes) -> None:
-        held = self._held
-        if not held:
-            self._loop.call_soon(self._send)
-        held.append(data)
+        buffered = self._buffered
+        if not buffered:
+            self._loop.call_soon(self._flush)
+        buffered.append(data)
         self._size += len(data)
-        if self._size > _LARGE or (len(held) > 1 and len(self._in_flight) == 1):
-            self._send()
+        if self._size > _LARGE or (len(buffered) > 1 and len(self._in_flight) == 1):
+            self._flush()
 
-    def _send(self) -> None:
-        if self._held and not self._transport.is_closing():
-            held, self._held, self._size = self._held, [], 0
-            self._transport.writelines(held)
+    def _flush(self) -> None:
+        if self._buffered and not self._transport.is_closing():
+            buffered, self._buffered, self._size = self._buffered, [], 0
+            self._transport.writelines(buffered)
 
     def close(self) -> None:
-        self._send()
+        self._flush()
         self._transport.close()
 
     def __getattr__(self, name: str) -> Any:

@@ -10,7 +10,7 @@ from socket import socket
 import uvicorn
 
 from service.app import create_app
-from service.observability.peers import Siblings
+from service.observability.peers import Peers
 from service.server.connection import Connection
 from service.settings import Settings
 
@@ -18,7 +18,7 @@ from service.settings import Settings
 def serve(
     settings: Settings,
     sockets: Sequence[socket] | None = None,
-    siblings: Siblings | None = None,
+    peers: Peers | None = None,
 ) -> int:
     """Serve until a signal says to stop; `sockets` listen already where they are given.
 
@@ -30,7 +30,7 @@ def serve(
     # uvicorn shuts down in order and then raises the signal anew: a stop asked for is a success.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     config = uvicorn.Config(
-        create_app(settings, siblings),
+        create_app(settings, peers),
         host=settings.host,
         port=settings.port,
         http=Connection,

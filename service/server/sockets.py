@@ -1,4 +1,4 @@
-"""What the workers share: the settings, and the sockets that their supervisor opened for all."""
+"""The listening sockets that the supervisor opens and all workers share."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from service.settings import Settings
 logger = logging.getLogger(__name__)
 
 _BACKLOG: Final = 2048
-"""Connections that wait to be taken, as in uvicorn."""
+"""Connections that wait to be accepted, as in uvicorn."""
 
 
-class Listening:
-    """The sockets, and the settings of a worker; close it when no worker is to take more."""
+class SharedSockets:
+    """The listening sockets, and the settings of each worker."""
 
     def __init__(
         self, settings: Settings, sockets: list[socket.socket], reserved: socket.socket | None
@@ -32,11 +32,11 @@ class Listening:
         self.is_announced = False
 
     @classmethod
-    def of(cls, settings: Settings) -> Self:
-        """Listen as the settings say.
+    def open(cls, settings: Settings) -> Self:
+        """Open the sockets.
 
         Raises:
-            ServiceError: a port is taken, or workers cannot share what is asked for.
+            ServiceError: a port is taken, or a setting does not work with several processes.
         """
         check(settings)
         sockets = _listen(settings.host, settings.port)
@@ -50,7 +50,7 @@ class Listening:
         return cls(settings.model_copy(update=changed), sockets, reserved)
 
     def announce(self) -> None:
-        """Say in the log where the service is, as uvicorn says it of one process."""
+        """Log the addresses, as uvicorn does for one process."""
         host, port, count = self.settings.host, self.settings.port, self.settings.workers
         shown = f"[{host}]" if ":" in host else host
         if self.settings.grpc_port is not None:
@@ -59,7 +59,7 @@ class Listening:
         self.is_announced = True
 
     def close(self) -> None:
-        """Let go of the sockets; workers have them for as long as they want."""
+        """Close the sockets here; the workers keep theirs."""
         for each in [*self.sockets, *([self._reserved] if self._reserved else [])]:
             each.close()
 
@@ -76,36 +76,35 @@ class Listening:
 
 
 def check(settings: Settings) -> None:
-    """Refuse what several processes cannot share.
+    """Refuse settings that do not work with several processes.
 
     Raises:
-        ServiceError: one of the settings belongs to one process alone.
+        ServiceError: names the setting and what to use instead.
     """
     many = f"WORKERS={settings.workers}"
     if not processes.CAN_PASS_SOCKETS:
-        raise ServiceError(f"{many}: this system hands no sockets to other processes: WORKERS=1")
+        raise ServiceError(
+            f"{many}: this system cannot pass sockets to other processes; use WORKERS=1"
+        )
     if settings.admin:
         raise ServiceError(
-            f"ADMIN=true with {many}: a request reaches one worker, and would change that alone. "
-            "Change MODELS_DIR and models.yaml, which every worker follows, or take WORKERS=1"
+            f"ADMIN=true with {many}: a request would change only the worker that it reaches. "
+            "Change MODELS_DIR or models.yaml, which all workers follow, or use WORKERS=1"
         )
     chosen = [settings.device, *(each.device or "" for each in settings.model_options.values())]
     if any("gpu" in each for each in chosen) or ("auto" in chosen and devices.gpu_count()):
-        raise ServiceError(
-            f"{many} would each fill the GPU's memory: take DEVICE=cpu, or WORKERS=1"
-        )
+        raise ServiceError(f"{many}: each would fill the GPU's memory; use DEVICE=cpu or WORKERS=1")
     is_here = Path(settings.indexes).exists()
     asked = is_here or "indexes" in settings.model_fields_set
     if asked and settings.indexes != OFF and not is_shared(settings.indexes):
         raise ServiceError(
-            f"INDEXES={settings.indexes} with {many}: a folder of indexes belongs to one process. "
-            "Take INDEXES=postgresql://… for indexes that workers share, INDEXES=off for none, "
-            "or WORKERS=1"
+            f"INDEXES={settings.indexes} with {many}: one process alone can open an index folder. "
+            "Use INDEXES=postgresql://… for shared indexes, INDEXES=off for none, or WORKERS=1"
         )
 
 
 def _listen(host: str, port: int) -> list[socket.socket]:
-    """A socket for each address of the host; port 0 takes a free one."""
+    """A listening socket for each address of the host; port 0 takes a free port."""
     opened: list[socket.socket] = []
     try:
         for family, address in _addresses(host, port):
@@ -114,7 +113,7 @@ def _listen(host: str, port: int) -> list[socket.socket]:
             each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
                 each.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            # Where a free port was taken, the other addresses of the host have the same.
+            # With port 0, all addresses of the host use the port that the first one got.
             each.bind((address, opened[0].getsockname()[1] or port))
             each.listen(_BACKLOG)
     except OSError as error:
@@ -127,10 +126,10 @@ def _listen(host: str, port: int) -> list[socket.socket]:
 
 
 def _reserve(host: str, port: int) -> socket.socket:
-    """A port that is nobody else's, and that workers listen on, each for itself."""
+    """Reserve a port that each worker listens on with a socket of its own."""
     try:
         family, address = _addresses(host, port)[0]
-        # Once without sharing, else two services would share a port unawares.
+        # First without SO_REUSEPORT, or two services could share a port by mistake.
         with contextlib.closing(socket.socket(family, socket.SOCK_STREAM)) as alone:
             alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             alone.bind((address, port))

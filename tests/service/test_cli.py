@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from service.__main__ import main
+from service.cli import main
 from service.exports.folder import Export
 from service.manifest import Manifest, golden_path, manifest_path, tokenizer_path
 from service.settings import Settings
@@ -91,7 +91,7 @@ def test_an_encoder_is_summed_up_and_proven_with_its_tokenizer(
     summary = capsys.readouterr().out
     assert "signature embed_text (embed): tokens int32 any×any" in summary
     assert "texts: up to 16 tokens" in summary
-    assert "vectors: 8 dimensions" in summary
+    assert "embeddings: 8 dimensions" in summary
     assert main(["verify", str(export), *ON_CPU]) == 0
     tokenizer_path(export).write_text("{}")
     assert main(["verify", str(export), *ON_CPU]) == 1
@@ -165,7 +165,7 @@ def test_models_that_are_not_converted_need_tensorflow_whatever_is_broken(
     assert main(["extras"]) == 0
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert f"{broken.path} is left out: manifest.json is not as it must be" in printed.err
+    assert f"{broken.path} is skipped: manifest.json is invalid" in printed.err
 
     if foreign:
         write_foreign(models / "theirs" / "1")
@@ -174,7 +174,7 @@ def test_models_that_are_not_converted_need_tensorflow_whatever_is_broken(
     assert main(["extras"]) == 0
     printed = capsys.readouterr()
     assert printed.out == "tensorflow\n"
-    assert "is left out" in printed.err
+    assert "is skipped" in printed.err
 
 
 @pytest.mark.parametrize("arguments", [[], ["serve"], ["extras"], ["classify", "SHADE", "a.png"]])
@@ -182,7 +182,7 @@ def test_models_that_are_not_converted_need_tensorflow_whatever_is_broken(
     ("name", "value", "sentence"),
     [
         ("PORT", "abc", "error: PORT: Input should be a valid integer"),
-        ("MODEL_OPTIONS", "foo", "error: MODEL_OPTIONS is no JSON; got 'foo'. It is: Overrides by"),
+        ("MODEL_OPTIONS", "foo", "error: MODEL_OPTIONS is not JSON; got 'foo'. It is: Overrides"),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_sentence(
@@ -203,7 +203,7 @@ def test_a_wrong_setting_is_named_in_one_sentence(
 
 def test_a_wrong_flag_is_named_as_its_setting(capsys: Capture) -> None:
     assert main(["--model-options", "foo"]) == 2
-    assert capsys.readouterr().err.startswith("error: MODEL_OPTIONS is no JSON")
+    assert capsys.readouterr().err.startswith("error: MODEL_OPTIONS is not JSON")
 
 
 @pytest.mark.parametrize("word", ["verfy", "help", "models/mnist-mlp/1"])

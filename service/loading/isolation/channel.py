@@ -1,7 +1,8 @@
-"""Messages between the service and a child process of its own: tensors lie in them as they are.
+"""Messages between the service and its child processes.
 
-A message is pickled, and the arrays in it follow as plain bytes, so that an array is copied into
-the socket and out of it and nowhere else. Both ends are this program: nobody else can reach them.
+A message is pickled, and its arrays follow as raw bytes, so that an array is copied into the socket
+and out of it and nowhere else. Pickle is safe here: both ends are this program, and no other
+program can open the socket.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ from service.runtimes import Placement, RuntimeName, Tensors
 
 _COUNT: Final = struct.Struct("<Q")
 _SMALL: Final = 64 * 1024
-"""Bytes up to which a message is sent in one piece: a copy costs less than a call."""
+"""Bytes of a message that is sent in one call: copying it costs less than a second call."""
 
 
 class Describe(NamedTuple):
-    """Asks a runtime for the manifest of an export that has none."""
+    """Ask a runtime for the manifest of an export that has none."""
 
     runtime: RuntimeName
     export: Path
@@ -36,14 +37,14 @@ class Describe(NamedTuple):
 
 
 class Precisions(NamedTuple):
-    """Asks a runtime for the precisions of a device."""
+    """Ask a runtime for the precisions of a device."""
 
     runtime: RuntimeName
     device: Device
 
 
 class Load(NamedTuple):
-    """Asks a runtime to load an export, which stays loaded until this channel is closed."""
+    """Ask a runtime to load an export, which stays loaded until the channel is closed."""
 
     runtime: RuntimeName
     export: Path
@@ -52,7 +53,7 @@ class Load(NamedTuple):
 
 
 class Run(NamedTuple):
-    """Asks for the outputs of a signature of the export that was loaded."""
+    """Ask for the outputs of a signature of the loaded export."""
 
     signature: str
     inputs: Tensors
@@ -62,36 +63,36 @@ Request = Describe | Precisions | Load | Run
 
 
 class Reply(NamedTuple):
-    """The answer to a request, or why there is none."""
+    """The answer to a request, or the error."""
 
     kind: Literal["answer", "error"]
     content: Any | ServiceError
     records: list[logging.LogRecord]
-    """What was logged meanwhile."""
+    """What was logged while it ran."""
 
 
 class Channel:
-    """One end of a connection. One thread at a time."""
+    """One end of a connection, used by one thread at a time."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
-        self._ahead = memoryview(b"")
-        """What was received and not read yet."""
+        self._received = memoryview(b"")
+        """Bytes that were received and not read yet."""
         self._close = weakref.finalize(self, connection.close)
 
     def ask(self, request: Request) -> Any:
-        """Send a request and wait for its answer; what was logged for it is logged here.
+        """Send a request and wait for its answer; its log records are logged here.
 
         Raises:
-            ConnectionError: the other end is gone.
+            ConnectionError: the other end has closed.
             ServiceError: the answer is an error.
         """
         self.send(request)
         reply: Reply = self.receive()
         for record in reply.records:
-            home = logging.getLogger(record.name)
-            if home.isEnabledFor(record.levelno):
-                home.handle(record)
+            log = logging.getLogger(record.name)
+            if log.isEnabledFor(record.levelno):
+                log.handle(record)
         if reply.kind == "error":
             raise reply.content
         return reply.content
@@ -100,7 +101,7 @@ class Channel:
         """Send a message.
 
         Raises:
-            ConnectionError: the other end is gone.
+            ConnectionError: the other end has closed.
         """
         arrays: list[pickle.PickleBuffer] = []
         head = pickle.dumps(message, protocol=5, buffer_callback=arrays.append)
@@ -115,10 +116,10 @@ class Channel:
                 self._connection.sendall(part)
 
     def receive(self) -> Any:
-        """Wait for a message; its arrays may be written to.
+        """Wait for a message; its arrays are writable.
 
         Raises:
-            ConnectionError: the other end is gone.
+            ConnectionError: the other end has closed.
         """
         [count] = _COUNT.unpack(self._read(_COUNT.size))
         sizes = np.frombuffer(self._read(count * _COUNT.size), "<u8")
@@ -126,28 +127,28 @@ class Channel:
         return pickle.loads(head, buffers=arrays)  # noqa: S301 — written by this program
 
     def close(self) -> None:
-        """End the conversation; the last reference does it too."""
+        """Close the connection; so does dropping the last reference."""
         self._close()
 
     def _read(self, size: int) -> memoryview:
-        """The next bytes; what comes along with them is kept, so that a small message is one call.
+        """The next `size` bytes; more may be received, so that a small message takes one call.
 
-        Each call lets other threads have the interpreter, and it is long until it comes back.
+        Each call releases the interpreter to other threads, and getting it back takes long.
         """
         buffer = np.empty(size, np.uint8).data  # not a bytearray, which is filled with zeros first
         filled = 0
         while filled < size:
-            if not self._ahead and size - filled < _SMALL:
-                self._ahead = memoryview(self._connection.recv(_SMALL))
-                if not self._ahead:
-                    raise ConnectionResetError("the other end is gone")
-            if self._ahead:
-                count = min(size - filled, len(self._ahead))
-                buffer[filled : filled + count] = self._ahead[:count]
-                self._ahead = self._ahead[count:]
+            if not self._received and size - filled < _SMALL:
+                self._received = memoryview(self._connection.recv(_SMALL))
+                if not self._received:
+                    raise ConnectionResetError("the other end has closed")
+            if self._received:
+                count = min(size - filled, len(self._received))
+                buffer[filled : filled + count] = self._received[:count]
+                self._received = self._received[count:]
             else:
                 count = self._connection.recv_into(buffer[filled:], 0, socket.MSG_WAITALL)
                 if not count:
-                    raise ConnectionResetError("the other end is gone")
+                    raise ConnectionResetError("the other end has closed")
             filled += count
         return buffer

@@ -1,8 +1,8 @@
 """A child process that runs models: `python -m service.loading.isolation.child DESCRIPTOR`.
 
-Through the socket of that descriptor the service hands it channels. Each is served on a thread of
-its own, and may load one export, which stays loaded until the channel is closed. The process ends
-when the service closes the socket, which the operating system does for a service that was killed.
+The service passes it channels through the socket of that descriptor. Each channel is served on a
+thread of its own and may load one export, which stays loaded until the channel is closed. The
+process ends when the socket closes, so also when the service is killed.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ from service.runtimes import Program, Runtime, RuntimeName
 
 logger = logging.getLogger(__name__)
 
-_TURN_S: Final = 0.0005
-"""A turn of one thread, a tenth of Python's own: a model that loads holds up those that answer."""
+_SWITCH_INTERVAL_S: Final = 0.0005
+"""Python's thread switch interval, a tenth of its default: a loading model delays others less."""
 
 _records: Final = queue.SimpleQueue[logging.LogRecord]()
-"""What was logged and not told to the service yet, which writes all logs in its own format."""
+"""Log records to send to the service, which writes all logs in its own format."""
 
 
 def main() -> None:
-    """Serve channels until the service is gone."""
-    sys.setswitchinterval(_TURN_S)
+    """Serve channels until the service ends."""
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
     logging.basicConfig(level=logging.INFO, handlers=[QueueHandler(_records)])
     with socket.socket(fileno=int(sys.argv[1])) as control:
         while True:
@@ -52,7 +52,7 @@ def main() -> None:
                 break
             channel = Channel(socket.socket(fileno=descriptors[0]))
             threading.Thread(target=_serve, args=(channel,), daemon=True).start()
-    os._exit(0)  # nothing is kept, and threads that compute need not be waited for
+    os._exit(0)  # there is nothing to save, and no need to wait for threads that compute
 
 
 def _serve(channel: Channel) -> None:
@@ -70,7 +70,7 @@ def _serve(channel: Channel) -> None:
             except ServiceError as error:
                 reply = Reply("error", error.with_traceback(None), _drain())
             except Exception as error:
-                logger.exception("unexpected, in a child process")
+                logger.exception("unexpected error in a child process")
                 reason = InferenceFailed(f"{type(error).__name__}: {error}")
                 reply = Reply("error", reason, _drain())
             channel.send(reply)
@@ -89,8 +89,8 @@ def _load(request: Load) -> Program:
 @cache
 def _runtime(name: RuntimeName) -> Runtime:
     runtime = runtimes.get(name)
-    # The garbage collector would walk through the runtime's own objects for a fifth of a second,
-    # in which no model answers, whenever one is unloaded.
+    # Freeze the runtime's own objects: whenever a model is unloaded, the garbage collector would
+    # walk through them for a fifth of a second, in which no model answers.
     gc.collect()
     gc.freeze()
     return runtime

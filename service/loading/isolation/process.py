@@ -1,7 +1,4 @@
-"""A child process of the service, as the service sees it: started, asked, and buried.
-
-`service/loading/isolation/child.py` is what runs in it.
-"""
+"""Handle of a child process that runs models; `service/loading/isolation/child.py` runs in it."""
 
 from __future__ import annotations
 
@@ -20,19 +17,19 @@ from service.machine import processes
 
 logger = logging.getLogger(__name__)
 
-_PATIENCE_S: Final = 5.0
-"""Seconds in which a process whose socket is closed is seen to have ended."""
+_EXIT_TIMEOUT_S: Final = 5.0
+"""Seconds to wait for the exit status of a process whose socket has closed."""
 
 
-class Place:
-    """Room for one child process: started when it is needed, and anew when it has ended."""
+class ProcessSlot:
+    """Holds one child process, which is started on demand and restarted when it has ended."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._current: Any = lambda: None
 
     def process(self) -> Process:
-        """The process that is there; it ends with the last reference to it."""
+        """The running process; it ends when the last reference to it is dropped."""
         with self._lock:
             process: Process | None = self._current()
             if process is None or process.has_ended:
@@ -42,7 +39,7 @@ class Place:
 
 
 class Process:
-    """A process that runs models for this one, and ends with the last reference to this object."""
+    """A child process, which ends when the last reference to this object is dropped."""
 
     def __init__(self) -> None:
         self._control, theirs = socket.socketpair()
@@ -57,9 +54,9 @@ class Process:
                 ],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
-                stdout=2,  # what a runtime prints is no answer of ours
+                stdout=2,  # what a runtime prints must not mix with this program's output
                 env=os.environ | {"PYTHONPATH": processes.search_path()},
-                start_new_session=True,  # Ctrl-C in a terminal is for the service alone
+                start_new_session=True,  # Ctrl-C in a terminal reaches the service alone
             )
         weakref.finalize(self, _end, self._process, self._control)
         watch = threading.Thread(target=_watch, args=(self._process, self._control), daemon=True)
@@ -67,6 +64,7 @@ class Process:
 
     @property
     def has_ended(self) -> bool:
+        """Whether the process has ended."""
         return self._process.returncode is not None
 
     def connect(self) -> Channel:
@@ -84,11 +82,11 @@ class Process:
                 raise
         return Channel(ours)
 
-    def obituary(self) -> str:
-        """How it ended."""
+    def exit_reason(self) -> str:
+        """Why the process ended, for messages."""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_PATIENCE_S)
-        return _obituary(self._process.returncode)
+            self._process.wait(_EXIT_TIMEOUT_S)
+        return _exit_reason(self._process.returncode)
 
 
 def _end(process: subprocess.Popen[bytes], control: socket.socket) -> None:
@@ -97,12 +95,12 @@ def _end(process: subprocess.Popen[bytes], control: socket.socket) -> None:
 
 
 def _watch(process: subprocess.Popen[bytes], control: socket.socket) -> None:
-    """Reap a process as soon as it ends; keeps nothing of it alive."""
+    """Wait for a process to end, and log why; holds no reference that keeps it running."""
     status = process.wait()
-    if control.fileno() >= 0:  # else it was meant to end
-        logger.error("%s", _obituary(status))
+    if control.fileno() >= 0:  # else it was stopped
+        logger.error("%s", _exit_reason(status))
 
 
-def _obituary(status: int | None) -> str:
-    how = "broke the connection off" if status is None else processes.exit_reason(status)
+def _exit_reason(status: int | None) -> str:
+    how = "closed its connection" if status is None else processes.exit_reason(status)
     return f"the process that runs the model {how}"

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from service.engine.engine import Engine
 from service.observability import multiprocess
-from service.observability.peers import Siblings
+from service.observability.peers import Peers
 from service.protocols.http.route import JSONReply
 from service.protocols.openai.error import OpenAIErrorRoute
 from service.protocols.openapi.document import Responses
@@ -56,20 +56,20 @@ async def live(request: Request) -> Response:
 @router.get("/readyz", include_in_schema=False)
 async def ready(request: Request) -> Response:
     """200 when every required model reproduced its goldens, else 503 with what is missing."""
-    siblings = cast(Siblings | None, request.app.state.siblings)
-    if siblings is None:
+    peers = cast(Peers | None, request.app.state.peers)
+    if peers is None:
         missing = cast(Engine, request.app.state.engine).missing()
     else:
-        missing = (await siblings.ask()).missing
+        missing = (await peers.merged_report()).missing
     return _json({"ready": not missing, "missing": missing}, 503 if missing else 200)
 
 
 @router.get("/metrics", summary="Counters for Prometheus", response_class=PlainTextResponse)
 async def metrics(request: Request) -> Response:
     """The service's counters in Prometheus' text format."""
-    siblings = cast(Siblings | None, request.app.state.siblings)
-    families = multiprocess.taken() if siblings is None else (await siblings.ask()).families
-    return Response(multiprocess.written(families), media_type=CONTENT_TYPE_LATEST)
+    peers = cast(Peers | None, request.app.state.peers)
+    families = multiprocess.collect() if peers is None else (await peers.merged_report()).families
+    return Response(multiprocess.render(families), media_type=CONTENT_TYPE_LATEST)
 
 
 def _json(content: dict[str, Any], status: int = 200) -> Response:

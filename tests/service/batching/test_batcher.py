@@ -68,7 +68,7 @@ def test_a_full_queue_refuses_at_once_and_recovers() -> None:
         await gate.is_busy()
         waiting = asyncio.create_task(batcher.submit([1, 2, 3]))
         await settle()
-        with pytest.raises(Overloaded, match=r"3 rows wait .* lets 4 wait; this request has 2"):
+        with pytest.raises(Overloaded, match=r"has 3 of at most 4 rows, and this request has 2"):
             await batcher.submit([4, 5])
         last = asyncio.create_task(batcher.submit([6]))  # there is room for one more
         await settle()

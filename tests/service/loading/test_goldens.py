@@ -109,7 +109,7 @@ def test_a_golden_file_that_cannot_be_read_is_refused_before_any_runtime_starts(
 
 def test_a_manifest_that_is_no_json_is_refused(export: Export) -> None:
     manifest_path(export.path).write_text("{ oops")
-    assert "manifest.json is not as it must be: as a whole: Invalid JSON" in refusal(export)
+    assert "manifest.json is invalid: as a whole: Invalid JSON" in refusal(export)
 
 
 def test_a_manifest_with_an_unknown_field_names_it(export: Export) -> None:

@@ -102,7 +102,7 @@ def session_log() -> prediction_log_pb2.PredictionLog:
     ("logs", "reason"),
     [
         ([predict_log("other")], "record 0: there is no signature 'other'; there are: first, ex"),
-        ([predict_log(x=np.array([1], np.float32)), session_log()], "record 1: .*session"),
+        ([predict_log(x=np.array([1], np.float32)), session_log()], "record 1: .*SessionRun"),
         ([predict_log(x=np.array([1], np.complex64))], "record 0: a tensor has type 8"),
         ([predict_log()] * 1001, "record 1000: there are more than 1000 records"),
     ],

@@ -24,7 +24,7 @@ from service.machine import cores
 from service.machine.devices import Device
 from service.manifest import Manifest
 from service.runtimes import Placement, openvino
-from service.server.sockets import Listening
+from service.server.sockets import SharedSockets
 from service.settings import Settings
 from tests.documents import ROOT
 from tests.images import LIGHT
@@ -233,7 +233,7 @@ def test_one_that_hangs_is_replaced_until_replacements_cannot_start(tmp_path: Pa
         psutil.Process(process.pid).children()[0].suspend()
         said = process.stderr.read()
         assert process.wait(30) == 3
-    assert "worker 1 says nothing: it is killed" in said
+    assert "killing worker 1: it does not respond" in said
     assert "models is not a folder" in said
     assert said.count("another starts in") == 2, "of the killed one, and of the first that failed"
 
@@ -242,7 +242,7 @@ def test_one_that_hangs_is_replaced_until_replacements_cannot_start(tmp_path: Pa
     ("settings", "said"),
     [
         ({"admin": True, "admin_token": "x" * 16}, "ADMIN=true with WORKERS=2"),
-        ({"device": "gpu:0"}, "WORKERS=2 would each fill the GPU's memory"),
+        ({"device": "gpu:0"}, "WORKERS=2: each would fill the GPU's memory"),
         ({"device": "cpu", "model_options": {"a": {"device": "gpu"}}}, "the GPU's memory"),
         ({"indexes": "some-folder"}, "INDEXES=some-folder with WORKERS=2"),
     ],
@@ -251,22 +251,22 @@ def test_what_workers_cannot_share_is_refused(
     no_gpu: None, settings: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(ServiceError, match=re.escape(said)):
-        Listening.of(Settings(workers=2, port=0, **settings))
+        SharedSockets.open(Settings(workers=2, port=0, **settings))
 
 
 def test_a_port_that_is_taken_is_not_shared(server: Server, no_gpu: None) -> None:
     taken = int(server.url.rsplit(":")[-1])
     with pytest.raises(ServiceError, match=r"is PORT taken\?"):
-        Listening.of(Settings(workers=2, port=taken))
+        SharedSockets.open(Settings(workers=2, port=taken))
     taken = int(server.grpc_address.rsplit(":")[-1])
     with pytest.raises(ServiceError, match=r"is GRPC_PORT taken\?"):
-        Listening.of(Settings(workers=2, port=0, grpc_port=taken))
+        SharedSockets.open(Settings(workers=2, port=0, grpc_port=taken))
 
 
 def test_the_memory_and_the_indexes_are_told_apart(no_gpu: None, tmp_path: Path) -> None:
     settings = Settings(workers=4, port=0, memory_budget_mb=1000, indexes="off")
-    with Listening.of(settings) as listening:
-        assert listening.settings.memory_budget_mb == 250
+    with SharedSockets.open(settings) as shared:
+        assert shared.settings.memory_budget_mb == 250
     url = "postgresql://there/indexes"
-    with Listening.of(Settings(workers=4, port=0, indexes=url)) as listening:
-        assert listening.settings.indexes == url
+    with SharedSockets.open(Settings(workers=4, port=0, indexes=url)) as shared:
+        assert shared.settings.indexes == url

@@ -22,7 +22,7 @@ from service import runtimes
 from service.errors import InferenceFailed, InvalidExport, InvalidInput
 from service.exports.folder import find
 from service.loading import goldens
-from service.loading.isolation.runtime import Runners
+from service.loading.isolation.runtime import RuntimeProvider
 from service.machine import memory
 from service.machine.devices import Device
 from service.manifest import Manifest
@@ -62,7 +62,7 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Program]:
 
 
 def _load(isolation: IsolationChoice, name: RuntimeName, folder: Path) -> Program:
-    runner = Runners(isolation).get(name)
+    runner = RuntimeProvider(isolation).get(name)
     is_foreign = not (folder / "assets.extra").exists()
     manifest = runner.describe(folder, 0) if is_foreign else Manifest.read(folder)
     return runner.load(folder, manifest.signatures, CPU)
@@ -129,7 +129,7 @@ def test_a_killed_child_fails_its_calls_and_the_next_ones_are_answered(
     child.kill()  # while nobody asks
     _wait_until(lambda: caplog.text.count("ended by signal 9") == 2)
     assert shade["classify"](IMAGES).keys() == first.keys()
-    assert caplog.text.count("is loaded again in another process") == 2
+    assert caplog.text.count("has been loaded again in a new process") == 2
 
 
 def test_a_model_that_cannot_be_loaded_again_says_why(models_dir: Path, tmp_path: Path) -> None:
@@ -183,10 +183,10 @@ def test_models_of_tensorflow_share_a_child(texts: tuple[Path, Program], tmp_pat
     x = np.array([[2, 4]], np.float32)
     assert loaded.programs[0]["serving_default"]({"x": x})["y"].tolist() == [[3, 4]]
     here = runtimes.get("tensorflow").describe(texts[0], 0)
-    assert Runners("auto").get("tensorflow").describe(texts[0], 0) == here
-    assert Runners("auto").get("tensorflow").precisions(Device("cpu")) == ("float32",)
+    assert RuntimeProvider("auto").get("tensorflow").describe(texts[0], 0) == here
+    assert RuntimeProvider("auto").get("tensorflow").precisions(Device("cpu")) == ("float32",)
     with pytest.raises(InvalidExport, match=r"TensorFlow cannot load the SavedModel: .+"):
-        Runners("auto").get("tensorflow").describe(tmp_path, 0)
+        RuntimeProvider("auto").get("tensorflow").describe(tmp_path, 0)
     assert _children("tensorflow") == [child]
 
 
@@ -241,7 +241,8 @@ def test_a_server_goes_on_when_tensorflow_dies(models_dir: Path) -> None:
         [child] = _children("tensorflow", server.process.pid)
         _kill_at_work(child)
         assert ask() == 500
-        assert any("ended by signal 9 (SIGKILL, such as when" in line for line in server.log)
+        ended = "ended by signal 9 (SIGKILL, such as when"
+        _wait_until(lambda: any(ended in line for line in server.log))
         assert ask() == 200
         [child] = _children("tensorflow", server.process.pid)
     _wait_until(lambda: not child.is_running())

@@ -96,7 +96,7 @@ def test_a_service_without_its_models_is_alive_and_not_ready(tmp_path: Path) -> 
 def _refuse_the_same_port(server: Server, models: Path) -> None:
     port = server.grpc_address.rpartition(":")[2]
     settings = {"MODELS_DIR": str(models), "PORT": "0", "GRPC_PORT": port}
-    second = _start("from service.__main__ import main; main()", settings)
+    second = _start("from service.cli import main; main()", settings)
     assert second.returncode
     assert f"gRPC cannot listen on 127.0.0.1:{port}: is GRPC_PORT taken?" in second.stderr
 
@@ -116,7 +116,7 @@ def _start(code: str, settings: dict[str, str]) -> subprocess.CompletedProcess[s
 
 
 def test_without_grpcio_it_says_what_to_install(tmp_path: Path) -> None:
-    code = "import sys; sys.modules['grpc'] = None; from service.__main__ import main; "
+    code = "import sys; sys.modules['grpc'] = None; from service.cli import main; "
     settings = {"MODELS_DIR": str(tmp_path), "PORT": "0", "GRPC_PORT": "0"}
     result = _start(f"{code} sys.exit(main())", settings)
     assert result.returncode == 1
