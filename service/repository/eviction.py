@@ -1,4 +1,4 @@
-"""The memory that models may take, and which of them gives way when it is short."""
+"""The memory that models may take, and which model is unloaded when it is short."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SPACE_PER_BYTE: Final = 2
 
 
 class Eviction:
-    """Unloads the models that were asked longest ago, so that the process stays within a limit.
+    """Unloads the least recently used models, so that the process stays within a limit.
 
     What counts is the memory that the operating system sees, not an estimate.
     """
@@ -32,7 +32,7 @@ class Eviction:
     async def load(
         self, model: Model, others: Callable[[], Iterable[Model]], pinned: Callable[[Model], bool]
     ) -> None:
-        """Load `model`, and let idle ones of the `others` go, those `pinned` never."""
+        """Load `model`, and unload idle ones of the `others`, but never those `pinned`."""
         if self._max_bytes is None:
             await model.load()
             return
@@ -62,7 +62,7 @@ class Eviction:
 def _evictable(
     models: Iterable[Model], coming: Model, pinned: Callable[[Model], bool]
 ) -> list[Model]:
-    """The models that may go, the one asked longest ago first."""
+    """The models that may be unloaded, the least recently used first."""
     idle = [
         model
         for model in models

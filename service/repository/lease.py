@@ -104,20 +104,22 @@ def lend_by_plan(versions: ModelVersions, model: Model, label: str | None) -> Le
     version = model.export.version
     metrics.SPLIT_CALLS.labels(versions.name, str(version), label or "").inc()
     is_shadowed = shadow is not None and versions.labels.get(shadow, version) != version
-    ended = _judge(versions, label)
+    ended = _recorder(versions, label)
     return Lease(model, label, ended, traffic if is_shadowed else None)
 
 
 def lend(versions: ModelVersions, model: Model, label: str) -> Lease:
     """Lend the version of a label that was asked for by name."""
-    return Lease(model, label, _judge(versions, label))
+    return Lease(model, label, _recorder(versions, label))
 
 
-def _judge(versions: ModelVersions, label: str | None) -> Ended | None:
-    return partial(_note, versions, versions.traffic, label) if versions.traffic.canaries else None
+def _recorder(versions: ModelVersions, label: str | None) -> Ended | None:
+    return (
+        partial(_record, versions, versions.traffic, label) if versions.traffic.canaries else None
+    )
 
 
-def _note(
+def _record(
     versions: ModelVersions, traffic: Traffic, label: str | None, seconds: float, failed: bool
 ) -> None:
     verdict = traffic.record(label, seconds, failed)

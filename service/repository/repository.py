@@ -171,7 +171,7 @@ class Repository:
             finally:
                 model.release()
             if model.state == "failed":
-                await self._to_the_end(self._reconcile_in_turn(versions))
+                await self._run_to_completion(self._reconcile_in_turn(versions))
         raise NotReady("the service is shutting down")
 
     async def start(self) -> None:
@@ -232,7 +232,7 @@ class Repository:
             ModelNotFound: the folder has no such model.
             Conflict: none of its versions can be loaded; says why.
         """
-        await self._to_the_end(self._load_by_hand(name))
+        await self._run_to_completion(self._load_by_hand(name))
 
     async def _load_by_hand(self, name: str) -> None:
         await self.refresh(at_once=True)
@@ -252,7 +252,7 @@ class Repository:
         Raises:
             ModelNotFound: no model has this name.
         """
-        await self._to_the_end(self._unload_by_hand(self.versions(name)))
+        await self._run_to_completion(self._unload_by_hand(self.versions(name)))
 
     async def _unload_by_hand(self, versions: ModelVersions) -> None:
         async with self._changing:
@@ -275,7 +275,7 @@ class Repository:
             InvalidPlan: the changed plan does not hold together.
             Conflict: a labelled version cannot be loaded.
         """
-        return await self._to_the_end(self._change_by_hand(name, changes))
+        return await self._run_to_completion(self._change_by_hand(name, changes))
 
     async def _change_by_hand(self, name: str, changes: Mapping[str, Any]) -> ModelVersions:
         async with self._changing:
@@ -315,7 +315,7 @@ class Repository:
                 logger.error("the plans stay as they were: %s", error.message)
             self._problem = error.message
 
-    async def _to_the_end(self, change: Coroutine[Any, Any, _T]) -> _T:
+    async def _run_to_completion(self, change: Coroutine[Any, Any, _T]) -> _T:
         """Await a change that goes on when its caller leaves: half of one is nothing planned."""
         task = asyncio.create_task(change)
         self._changes.add(task)

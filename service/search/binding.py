@@ -19,13 +19,13 @@ async def lease_to_fill(
         ServiceError: as `Repository.lease` does.
     """
     if bound is not None:
-        return await lease_to_ask(repository, name, bound, spec, needed=needed)
+        return await lease_to_query(repository, name, bound, spec, needed=needed)
     if needed or spec.name is not None:
         return await repository.lease(spec, "embed")
     return None
 
 
-async def lease_to_ask(
+async def lease_to_query(
     repository: Repository, name: str, bound: Binding, spec: ModelSpec, *, needed: bool
 ) -> Lease | None:
     """The version that filled an index, or None where its vectors are nobody's.

@@ -1,4 +1,4 @@
-"""Embeds anew what an index kept, aside, and puts it in the index's place."""
+"""Embeds the kept items of an index again, in a draft that then replaces the index."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Run(Protocol):
         """What `work` gives."""
 
 
-class Renewal:
-    """One index's."""
+class Reindexing:
+    """The reindexing of one index."""
 
     def __init__(self, engine: Engine, store: VectorStore, run: Run, info: IndexInfo) -> None:
         self._engine = engine
@@ -41,7 +41,7 @@ class Renewal:
         self._at_once = min(limits.max_images, limits.max_texts)
 
     async def run(self, spec: ModelSpec, *, truncate: bool, drop_vectors: bool) -> None:
-        """Embed it all, as `Search.renew` says."""
+        """Embed it all, as `Search.reindex` says."""
         name = self._info.name
         if not drop_vectors:
             await self._check_sources()

@@ -28,9 +28,9 @@ from service.errors import (
 )
 from service.repository.lease import Lease
 from service.repository.model_spec import ModelSpec
-from service.search.binding import binding_of, lease_to_ask, lease_to_fill, outdated
+from service.search.binding import binding_of, lease_to_fill, lease_to_query, outdated
 from service.search.items import Entry, item_of, normal
-from service.search.reindex import Renewal
+from service.search.reindex import Reindexing
 from service.search.stores import Binding, Filter, Hit, IndexInfo, Item, VectorStore
 from service.search.stores.opening import OFF, is_shared, open_store
 
@@ -58,7 +58,7 @@ class Search:
         self._address = None if address == OFF else address
         self._opened: VectorStore | None = None
         self._opening = asyncio.Lock()
-        self._renewals: set[asyncio.Task[None]] = set()
+        self._reindexings: set[asyncio.Task[None]] = set()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="indexes")
 
     async def start(self) -> None:
@@ -72,9 +72,9 @@ class Search:
 
     async def close(self) -> None:
         """Write everything out and let go of the store."""
-        for task in self._renewals:
+        for task in self._reindexings:
             task.cancel()
-        await asyncio.gather(*self._renewals, return_exceptions=True)
+        await asyncio.gather(*self._reindexings, return_exceptions=True)
         if self._opened is not None:
             await self._run(self._opened.close)
         self._threads.shutdown()
@@ -156,7 +156,9 @@ class Search:
         if bound is None:
             raise _not_found(name)
         is_vector = isinstance(wanted, np.ndarray)
-        lease = await lease_to_ask(self._engine.repository, name, bound, spec, needed=not is_vector)
+        lease = await lease_to_query(
+            self._engine.repository, name, bound, spec, needed=not is_vector
+        )
         if isinstance(wanted, np.ndarray):
             row = wanted
             if lease is not None:
@@ -195,7 +197,7 @@ class Search:
         await self._run(lambda: store.drop(name))
         return info.count
 
-    async def renew(
+    async def reindex(
         self, name: str, spec: ModelSpec, *, truncate: bool = False, drop_vectors: bool = False
     ) -> Description:
         """Embed anew what an index kept, by the version that is served now or that is chosen.
@@ -209,11 +211,11 @@ class Search:
             ServiceError: as `engine.embed` does.
         """
         store, info = await self._store(), await self._info(name)
-        renewal = Renewal(self._engine, store, self._run, info)
-        work = renewal.run(spec, truncate=truncate, drop_vectors=drop_vectors)
+        reindexing = Reindexing(self._engine, store, self._run, info)
+        work = reindexing.run(spec, truncate=truncate, drop_vectors=drop_vectors)
         task = asyncio.create_task(work)
-        self._renewals.add(task)
-        task.add_done_callback(self._renewals.discard)
+        self._reindexings.add(task)
+        task.add_done_callback(self._reindexings.discard)
         await asyncio.shield(task)
         return await self.describe(name)
 

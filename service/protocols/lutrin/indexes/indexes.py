@@ -79,7 +79,7 @@ async def renew(request: Request) -> Response:
     answers as it did, if its version is served still, and takes no changes.
     """
     name, asked = name_of(request), await read(request, RenewRequest)
-    work = search_of(request).renew(
+    work = search_of(request).reindex(
         name,
         asked.spec(request),
         truncate=asked.truncate,
