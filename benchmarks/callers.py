@@ -23,14 +23,14 @@ class Seen:
     """Answers other than 200, by an older version than the one before, and lost connections."""
 
 
-async def ask(url: str, picture: bytes, seen: Seen, until: asyncio.Event) -> None:
-    """POST a picture to `url` over and over; raw HTTP costs a fifth of what a client does."""
+async def ask(url: str, image: bytes, seen: Seen, until: asyncio.Event) -> None:
+    """POST an image to `url` over and over; raw HTTP costs a fifth of what a client does."""
     target = urlsplit(url)
     head = (
         f"POST {target.path}?{target.query} HTTP/1.1\r\nHost: {target.netloc}\r\n"
-        f"Content-Type: image/png\r\nContent-Length: {len(picture)}\r\n\r\n"
+        f"Content-Type: image/png\r\nContent-Length: {len(image)}\r\n\r\n"
     )
-    request = head.encode() + picture
+    request = head.encode() + image
     version = 0
     while not until.is_set():
         try:

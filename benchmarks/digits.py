@@ -1,4 +1,4 @@
-"""How well digits are read behind the fit `mnist`, on pictures as people make them.
+"""How well digits are read behind the fit `mnist`, on images as people make them.
 
     python -m benchmarks.digits [--export models/mnist-lenet5/1] [--count 3000] [--seed 0]
 
@@ -27,7 +27,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks import freehand
 from service.manifest import ImageInput, openvino_path
-from service.preprocessing.image import Picture, fit
+from service.preprocessing.image import EncodedImage, fit
 
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
@@ -52,7 +52,7 @@ PLAIN: Final = ImageInput(height=28, width=28, channels=1, fit="stretch")
 
 @dataclass(frozen=True)
 class Sample:
-    """One picture file of a digit."""
+    """One image file of a digit."""
 
     digit: int
     source: str
@@ -61,11 +61,11 @@ class Sample:
 
 
 def samples(count: int, seed: int, digits: tuple[Pixels, Pixels] | None) -> Iterator[Sample]:
-    """`count` pictures, the sources and distortions in turn.
+    """`count` images, the sources and distortions in turn.
 
     Args:
         count: how many.
-        seed: the same seed gives the same pictures.
+        seed: the same seed gives the same images.
         digits: MNIST's test images (N, 28, 28) and labels (N,); None leaves their source out.
     """
     rng = np.random.default_rng(seed)
@@ -73,11 +73,11 @@ def samples(count: int, seed: int, digits: tuple[Pixels, Pixels] | None) -> Iter
     for index in range(count):
         source = sources[index % len(sources)]
         distortion = DISTORTIONS[index // len(sources) % len(DISTORTIONS)]
-        digit, picture = _picture(source, digits, rng)
-        yield Sample(digit, source, distortion, _file(picture, distortion, rng))
+        digit, image = _image(source, digits, rng)
+        yield Sample(digit, source, distortion, _file(image, distortion, rng))
 
 
-def _picture(
+def _image(
     source: str, digits: tuple[Pixels, Pixels] | None, rng: np.random.Generator
 ) -> tuple[int, Floats]:
     """A digit somewhere on a canvas: its value, and ink (H, W), 0–1."""
@@ -120,20 +120,20 @@ def _enlarged(image: Pixels, tall: int) -> Floats:
 
 
 def _file(ink: Floats, distortion: str, rng: np.random.Generator) -> bytes:
-    """The picture on its paper, distorted, as a file."""
+    """The image on its paper, distorted, as a file."""
     if rng.uniform() < 0.5:
         paper, pen = rng.uniform(200, 255), rng.uniform(0, 80)
     else:
         paper, pen = rng.uniform(0, 50), rng.uniform(180, 255)
-    picture = paper + (pen - paper) * ink
+    image = paper + (pen - paper) * ink
     if distortion in {"gradient", "mixture"}:
-        picture = _uneven(picture, light=paper > pen, rng=rng)
+        image = _uneven(image, light=paper > pen, rng=rng)
     if distortion in {"noise", "mixture"}:
-        picture = picture + rng.normal(0, 15, picture.shape)
+        image = image + rng.normal(0, 15, image.shape)
     if distortion in {"specks", "mixture"}:
-        draw = rng.uniform(size=picture.shape)
-        picture = np.where(draw < 0.005, 0, np.where(draw > 0.995, 255, picture))
-    pixels = Image.fromarray(np.clip(np.rint(picture), 0, 255).astype(np.uint8))
+        draw = rng.uniform(size=image.shape)
+        image = np.where(draw < 0.005, 0, np.where(draw > 0.995, 255, image))
+    pixels = Image.fromarray(np.clip(np.rint(image), 0, 255).astype(np.uint8))
     file = io.BytesIO()
     if distortion in {"jpeg", "mixture"}:
         pixels.save(file, "JPEG", quality=40)
@@ -142,13 +142,13 @@ def _file(ink: Floats, distortion: str, rng: np.random.Generator) -> bytes:
     return file.getvalue()
 
 
-def _uneven(picture: Floats, *, light: bool, rng: np.random.Generator) -> Floats:
+def _uneven(image: Floats, *, light: bool, rng: np.random.Generator) -> Floats:
     """A light that falls off by 30 % across the paper in a random direction."""
     angle = rng.uniform(0, 2 * np.pi)
-    rows, columns = (np.linspace(-1, 1, size) for size in picture.shape)
+    rows, columns = (np.linspace(-1, 1, size) for size in image.shape)
     ramp = np.sin(angle) * rows[:, None] + np.cos(angle) * columns
     ramp = (ramp - ramp.min()) / (ramp.max() - ramp.min())
-    lit: Floats = picture * (1 - 0.3 * ramp) if light else picture + 0.3 * ramp * (255 - picture)
+    lit: Floats = image * (1 - 0.3 * ramp) if light else image + 0.3 * ramp * (255 - image)
     return lit
 
 
@@ -194,15 +194,15 @@ class Accuracy:
         return float(np.mean(list(shares.values())))
 
 
-def measure(classify: Classifier, pictures: Iterable[Sample]) -> Accuracy:
+def measure(classify: Classifier, samples: Iterable[Sample]) -> Accuracy:
     """Read the files as the service does, and classify them both ways."""
-    pictures = list(pictures)
+    samples = list(samples)
     right: dict[str, dict[tuple[str, str], list[bool]]] = {"mnist": {}, "stretch": {}}
     for spec in (FITTED, PLAIN):
         images = np.stack(
-            [Picture.open(s.file, max_pixels=2_000_000).decode(spec) for s in pictures]
+            [EncodedImage.open(s.file, max_pixels=2_000_000).decode(spec) for s in samples]
         )
-        for sample, answer in zip(pictures, classify(images), strict=True):
+        for sample, answer in zip(samples, classify(images), strict=True):
             cell = right[spec.fit].setdefault((sample.source, sample.distortion), [])
             cell.append(sample.digit == answer)
     fitted, plain = (
@@ -251,7 +251,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.digits", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--export", type=Path, default=Path("models/mnist-lenet5/1"))
-    parser.add_argument("--count", type=int, default=3600, help="pictures")
+    parser.add_argument("--count", type=int, default=3600, help="images")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     digits = mnist_test(Path(os.environ.get("DATASETS_DIR") or "../shared/data"))

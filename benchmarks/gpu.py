@@ -26,7 +26,7 @@ from benchmarks.peers import Request, _open_inference
 from benchmarks.running import lutrin
 
 _ROWS: Final = 8
-_PICTURE: Final = (224, 224, 3)
+_IMAGE: Final = (224, 224, 3)
 _XLA: Final = {"off": "", "on": "--tf_xla_auto_jit=2"}
 _PRECISIONS: Final = ("float32", "mixed_bfloat16")
 
@@ -72,7 +72,7 @@ def write_resnet(folder: Path, precision: str) -> Path:
     finally:
         keras.config.set_dtype_policy("float32")
 
-    @tf.function(input_signature=[tf.TensorSpec([None, *_PICTURE], tf.uint8, name="images")])
+    @tf.function(input_signature=[tf.TensorSpec([None, *_IMAGE], tf.uint8, name="images")])
     def classify(images: tf.Tensor) -> dict[str, tf.Tensor]:
         logits = model(tf.cast(images, tf.float32), training=False)
         return {"classes": tf.argmax(logits, axis=-1)}
@@ -96,8 +96,8 @@ def _environment(models: Path, device: str, flags: str) -> dict[str, str]:
 
 
 def _request() -> Request:
-    """A batch of pictures in binary, by the Open Inference Protocol."""
-    rows = np.random.default_rng(0).integers(0, 256, (_ROWS, *_PICTURE), np.uint8)
+    """A batch of images in binary, by the Open Inference Protocol."""
+    rows = np.random.default_rng(0).integers(0, 256, (_ROWS, *_IMAGE), np.uint8)
     return _open_inference.binary("resnet", "UINT8", rows.shape, rows.tobytes())
 
 
@@ -113,7 +113,7 @@ def _table(loads: dict[tuple[str, str], list[Load]]) -> str:
         return median(load.requests_per_s for load in loads[key]) * _ROWS
 
     first = of(("float32", "off"))
-    lines = ["| precision | XLA | pictures/s | ratio | errors |", "| --- | --- | --- | --- | --- |"]
+    lines = ["| precision | XLA | images/s | ratio | errors |", "| --- | --- | --- | --- | --- |"]
     for (precision, xla), runs in loads.items():
         rate = of((precision, xla))
         errors = sum(load.errors for load in runs)

@@ -1,4 +1,4 @@
-"""How cost grows with the work: pictures a request, pixels, tokens, models, workers; no cliffs.
+"""How cost grows with the work: images a request, pixels, tokens, models, workers; no cliffs.
 
 python -m benchmarks.growth [--seconds 3] [--rounds 3] [--plot docs/benchmarks/growth.png]
 
@@ -83,7 +83,7 @@ def main() -> None:
     given = parser.parse_args()
     with TemporaryDirectory() as folder:
         settings = Settings(given.models, given.seconds, given.rounds, Path(folder))
-        series = [of_pictures(settings), of_pixels(settings)]
+        series = [of_images(settings), of_pixels(settings)]
         if (given.models / given.text_model).is_dir():
             series.append(of_tokens(settings, given.text_model))
         series += [of_models(settings), of_workers(settings)]
@@ -98,8 +98,8 @@ def main() -> None:
     draw(series, given.plot)
 
 
-def of_pictures(settings: Settings) -> Series:
-    """Pictures of one request, 28×28."""
+def of_images(settings: Settings) -> Series:
+    """Images of one request, 28×28."""
     sizes = (1, 2, 4, 8, 16, 32, 64)
     file = base64.b64encode(digit()).decode()
     path = f"/v1/classify?model={_MODEL}"
@@ -107,7 +107,7 @@ def of_pictures(settings: Settings) -> Series:
     with _serving(settings, _MODEL) as url:
         rates = _rates(settings, url, asked)
     units = {size: rate * size for size, rate in rates.items()}
-    return Series("pictures a request", sizes, "pictures/s", list(units.values()))
+    return Series("images a request", sizes, "images/s", list(units.values()))
 
 
 def of_pixels(settings: Settings) -> Series:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from benchmarks.running import Running, lutrin
 
 _ROOT: Final = Path(__file__).parent.parent
-_PICTURE: Final = _ROOT / "docs" / "seven.png"
+_IMAGE: Final = _ROOT / "docs" / "seven.png"
 
 
 @dataclass
@@ -76,12 +76,12 @@ def _load(server: Running, models: int, connections: int, seconds: float) -> tup
 
 def _ask(url: str, seed: int, shares: NDArray[np.float64], end: float, seen: Seen) -> None:
     random = np.random.default_rng(seed)
-    picture = _PICTURE.read_bytes()
+    image = _IMAGE.read_bytes()
     with httpx.Client(base_url=url, timeout=60, headers={"content-type": "image/png"}) as client:
         while time.monotonic() < end:
             name = f"lenet-{random.choice(len(shares), p=shares):03}"
             started = time.perf_counter()
-            reply = client.post("/v1/classify", params={"model": name}, content=picture)
+            reply = client.post("/v1/classify", params={"model": name}, content=image)
             seen.seconds.append(time.perf_counter() - started)
             if reply.status_code != 200 or reply.json()["model"] != name:
                 seen.failures.append(reply.text)

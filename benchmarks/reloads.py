@@ -85,10 +85,10 @@ def run(cycles: int, **settings: str) -> Run:
 
 
 async def _under_load(server: Running, models_dir: Path, cycles: int) -> Run:
-    result, picture, end = Run(), digit(), asyncio.Event()
+    result, image, end = Run(), digit(), asyncio.Event()
     urls = [f"{server.url}/v1/classify?model={name}" for name in _MODELS]
     asking = [
-        asyncio.create_task(callers.ask(urls[number % len(urls)], picture, result.seen, end))
+        asyncio.create_task(callers.ask(urls[number % len(urls)], image, result.seen, end))
         for number in range(_CONNECTIONS)
     ]
     async with httpx.AsyncClient(base_url=server.url, timeout=_PATIENCE_S) as client:

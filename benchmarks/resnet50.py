@@ -1,4 +1,4 @@
-"""ResNet-50 of random weights as an export, and a picture of a photo's size for it.
+"""ResNet-50 of random weights as an export, and an image of a photo's size for it.
 
 python -m benchmarks.resnet50 FOLDER — written in a process of its own, for TensorFlow keeps memory.
 """

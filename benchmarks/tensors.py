@@ -79,7 +79,7 @@ def ask_in_turns(export: Path, calls: int) -> tuple[float, float]:
     loaded = goldens.load(found, RunOptions())
     image = loaded.manifest.image
     if image is None:
-        raise SystemExit(f"{export} classifies no pictures: choose an export that does")
+        raise SystemExit(f"{export} classifies no images: choose an export that does")
     shape = (1, image.height, image.width, image.channels)
     images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     classify = loaded.programs[0][loaded.manifest.signature_for("classify") or ""]

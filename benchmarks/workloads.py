@@ -17,7 +17,7 @@ from benchmarks.peers import Answer, Task
 from service import runtimes
 from service.machine.devices import Device
 from service.manifest import ImageInput, Manifest
-from service.preprocessing.image import Picture
+from service.preprocessing.image import EncodedImage
 from service.preprocessing.tokenizer import Tokenizer
 from service.runtimes import Placement
 
@@ -96,7 +96,7 @@ def digit() -> bytes:
     drawn = io.BytesIO()
     image.save(drawn, "PNG")
     spec = ImageInput(height=28, width=28, channels=1, fit="mnist")
-    pixels = Picture.open(drawn.getvalue(), max_pixels=280 * 280).decode(spec)
+    pixels = EncodedImage.open(drawn.getvalue(), max_pixels=280 * 280).decode(spec)
     file = io.BytesIO()
     Image.fromarray(pixels[:, :, 0]).save(file, "PNG")
     return file.getvalue()
@@ -121,7 +121,7 @@ def _workload(name: str, title: str, task: Task, rates: tuple[int, ...]) -> Work
 def _rows(task: Task, manifest: Manifest) -> Rows:
     if manifest.image is not None and not task.is_text:
         image = manifest.image
-        return [Picture.open(file, max_pixels=10**8).decode(image) for file in task.inputs]
+        return [EncodedImage.open(file, max_pixels=10**8).decode(image) for file in task.inputs]
     assert manifest.text is not None  # noqa: S101 — as the workload says
     tokenizer = Tokenizer.read(task.export, manifest.text)
     found = tokenizer.encode([text.decode() for text in task.inputs])

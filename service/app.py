@@ -45,7 +45,7 @@ _PAGE: Final = {
 }
 """How the documentation page looks: every route in sight, its form open, no list of schemas."""
 _DESCRIPTION: Final = """
-Keras models over HTTP. Send a picture, get its classes; send texts and pictures, get their vectors:
+Keras models over HTTP. Send an image, get its classes; send texts and images, get their vectors:
 
     curl -F image=@digit.png "http://127.0.0.1:8000/v1/classify?model=mnist-lenet5"
 

@@ -30,7 +30,7 @@ from service.loading.candidates import Candidate, candidates
 from service.loading.isolation.runtime import RuntimeProvider
 from service.machine import addresses
 from service.manifest import Manifest, TensorSpec, openvino_path
-from service.preprocessing.image import Picture
+from service.preprocessing.image import EncodedImage
 from service.settings import RunOptions, Settings, problems
 
 
@@ -167,8 +167,8 @@ def _count(text: str) -> int:
 
 
 def _classify_file(path: Path, batches: ImageBatches, max_pixels: int) -> Probabilities:
-    picture = Picture.open(path.read_bytes(), max_pixels=max_pixels)
-    [answer] = batches([picture.decode(batches.image)])
+    image = EncodedImage.open(path.read_bytes(), max_pixels=max_pixels)
+    [answer] = batches([image.decode(batches.image)])
     if isinstance(answer, Exception):
         raise answer
     return answer

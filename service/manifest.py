@@ -31,13 +31,13 @@ Modality = Literal["text", "image"]
 """What a vector was made of."""
 
 Fit = Literal["stretch", "pad", "center-crop", "resize-crop", "mnist"]
-"""How a picture of any size becomes the model's size.
+"""How an image of any size becomes the model's size.
 
 - `stretch`: resized to exactly the size, its aspect given up.
 - `pad`: resized to fit inside, centred, the rest filled with `ImageInput.padding`.
 - `center-crop`: resized to cover, centred, the overhang cut off.
 - `resize-crop`: the same, but resized to whole pixels and cut between whole pixels, as
-  `transformers` prepares pictures for CLIP: up to a pixel beside the middle.
+  `transformers` prepares images for CLIP: up to a pixel beside the middle.
 - `mnist`: the ink is found, made light on dark, scaled into 20×20 keeping its aspect and centred
   by mass in 28×28, as LeCun et al. made the set.
 """
@@ -115,11 +115,11 @@ class ImageInput(_Frozen):
     resample: Resample = "bilinear"
     """The filter used to resize, the same in training."""
     padding: Annotated[int, Field(ge=0, le=255)] = 0
-    """The value that fills the rest of the picture under the fit `pad`, in every channel."""
+    """The value that fills the rest of the image under the fit `pad`, in every channel."""
 
     @property
     def tensors(self) -> dict[str, TensorSpec]:
-        """What a signature of pictures takes."""
+        """What a signature of images takes."""
         size = (None, self.height, self.width, self.channels)
         return {"images": TensorSpec(dtype="uint8", shape=size)}
 
@@ -168,9 +168,9 @@ class Embeddings(_Frozen):
     (Kusupati et al., 2022, arXiv:2205.13147); None where only the whole is.
     """
     temperature: PositiveFloat | None = None
-    """τ of a dual encoder: the softmax of cosine / τ tells which text belongs to a picture."""
+    """τ of a dual encoder: the softmax of cosine / τ tells which text belongs to an image."""
     prompt_template: Annotated[str, Field(pattern=r"^[^{}]*\{\}[^{}]*$")] = "{}"
-    """What is said of a picture by a label in place of `{}`, such as `a photo of a {}.`"""
+    """What is said of an image by a label in place of `{}`, such as `a photo of a {}.`"""
 
 
 class Tolerance(_Frozen):
@@ -192,7 +192,7 @@ class Manifest(_Frozen):
     signatures: Annotated[dict[SignatureName, Signature], Field(min_length=1)]
     """By name, the most used first."""
     image: ImageInput | None = None
-    """How pictures become the input of `classify` and `embed`; None where none go in."""
+    """How images become the input of `classify` and `embed`; None where none go in."""
     text: TextInput | None = None
     """How texts become the input of `embed`; None where none go in."""
     embeddings: Embeddings | None = None

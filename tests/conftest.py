@@ -14,7 +14,7 @@ from tests.server import Server
 
 @pytest.fixture(scope="session")
 def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with one model, `shade`, that tells dark pictures from light ones."""
+    """A folder with one model, `shade`, that tells dark images from light ones."""
     folder = tmp_path_factory.mktemp("models")
     write_classifier(folder / "shade" / "1")
     return folder
@@ -22,7 +22,7 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def colours_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with one model, `colours`, that embeds texts and pictures."""
+    """A folder with one model, `colours`, that embeds texts and images."""
     folder = tmp_path_factory.mktemp("encoders")
     write_encoder(folder / "colours" / "1", prompts={"query": "the query "})
     return folder

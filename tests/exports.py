@@ -32,16 +32,16 @@ def write_classifier(
     converted: bool = True,
     fails_on_light: bool = False,
 ) -> Manifest:
-    """Write an export that tells dark pictures from light ones.
+    """Write an export that tells dark images from light ones.
 
     The logit of class k is higher the closer the mean pixel is to k / (K − 1) × 255. One that
-    fails on light pictures is sound by its goldens, which are all grey.
+    fails on light images is sound by its goldens, which are all grey.
     """
     height, width, channels = size
     function = _classifier(size, len(labels), 0.9 if fails_on_light else 1.0)
     tf.saved_model.save(function.module, str(folder), signatures={"classify": function})
     manifest = Manifest(
-        description="Tells dark pictures from light ones.",
+        description="Tells dark images from light ones.",
         image=ImageInput(height=height, width=width, channels=1 if channels == 1 else 3, fit=fit),
         labels=tuple(labels),
         signatures={

@@ -1,4 +1,4 @@
-"""A small real dual encoder for the tests: it knows the colours, in words and in pictures."""
+"""A small real dual encoder for the tests: it knows the colours, in words and in images."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ def write_encoder(
     prompts: Mapping[str, str] | None = None,
     turned: bool = False,
 ) -> Manifest:
-    """Write an export that brings pictures and the names of their colours together.
+    """Write an export that brings images and the names of their colours together.
 
     A text is `[CLS]`, its words, `[SEP]`, at most 16 tokens; its vector is the mean of its words',
-    a colour's being that of a picture all of that colour. The vectors have 8 dimensions and length
+    a colour's being that of an image all of that colour. The vectors have 8 dimensions and length
     1, their first four useful by themselves. `turned` reverses the dimensions: another version,
     whose vectors are of no use beside those of the first.
     """
@@ -97,7 +97,7 @@ def _table() -> np.ndarray:
 
 
 def _colour_vector(colour: tuple[int, int, int]) -> np.ndarray:
-    """What a picture all of one colour has, before it is brought to length 1."""
+    """What an image all of one colour has, before it is brought to length 1."""
     centred = np.array(colour, np.float32) / 127.5 - 1
     return np.concatenate([centred, [0.5], 0.1 * centred, [0.1]])
 
@@ -164,8 +164,8 @@ def tokenizer_json() -> str:
 def _write_goldens(folder: Path, functions: Mapping[str, Any], masked: bool) -> None:
     tokens = np.array([[2, 4, 3, 0], [2, 10, 11, 3]], np.int32)
     mask = {"mask": (tokens != 0).astype(np.int32)} if masked else {}
-    pictures = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), np.uint8)
-    inputs = {"embed_text": {"tokens": tokens, **mask}, "embed_image": {"images": pictures}}
+    images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), np.uint8)
+    inputs = {"embed_text": {"tokens": tokens, **mask}, "embed_image": {"images": images}}
     tensors: dict[str, np.ndarray] = {}
     for name, function in functions.items():
         outputs = function(**inputs[name])

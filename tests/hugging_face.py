@@ -136,7 +136,7 @@ def write_clip(
         text, vision, preprocessor: what differs in the parts of `config.json` and in
             `preprocessor_config.json`.
     """
-    texts, pictures = {**CLIP_TEXT, **(text or {})}, {**CLIP_VISION, **(vision or {})}
+    texts, images = {**CLIP_TEXT, **(text or {})}, {**CLIP_VISION, **(vision or {})}
     folder.mkdir(parents=True)
     config = {
         "model_type": "clip",
@@ -144,12 +144,12 @@ def write_clip(
         "projection_dim": texts["projection_dim"],
         "logit_scale_init_value": 2.6592,
         "text_config": {"model_type": "clip_text_model", **texts},
-        "vision_config": {"model_type": "clip_vision_model", **pictures},
+        "vision_config": {"model_type": "clip_vision_model", **images},
     }
     _write(folder / "config.json", config)
-    save_file(clip_tensors(texts, pictures), folder / "model.safetensors", {"format": "pt"})
+    save_file(clip_tensors(texts, images), folder / "model.safetensors", {"format": "pt"})
     byte_letters(texts["vocab_size"]).save(str(folder / "tokenizer.json"))
-    side = pictures["image_size"]
+    side = images["image_size"]
     said = {**PREPROCESSOR, "size": side, "crop_size": side, **(preprocessor or {})}
     _write(folder / "preprocessor_config.json", said)
     return folder
@@ -200,20 +200,20 @@ def bert_tensors(config: Mapping[str, Any]) -> Tensors:
     return tensors | random.dense("pooler.dense", width, width)
 
 
-def clip_tensors(texts: Mapping[str, Any], pictures: Mapping[str, Any]) -> Tensors:
+def clip_tensors(texts: Mapping[str, Any], images: Mapping[str, Any]) -> Tensors:
     """All tensors of CLIP."""
     random = Normal(2)
-    width, side = pictures["hidden_size"], pictures["patch_size"]
+    width, side = images["hidden_size"], images["patch_size"]
     before = "vision_model.embeddings"
-    positions = (pictures["image_size"] // side) ** 2 + 1
+    positions = (images["image_size"] // side) ** 2 + 1
     tensors = {
         f"{before}.class_embedding": random(width),
-        f"{before}.patch_embedding.weight": random(width, pictures["num_channels"], side, side),
+        f"{before}.patch_embedding.weight": random(width, images["num_channels"], side, side),
         f"{before}.position_embedding.weight": random(positions, width),
         **random.norm("vision_model.pre_layrnorm", width),
-        **_tower(random, "vision_model", pictures),
+        **_tower(random, "vision_model", images),
         **random.norm("vision_model.post_layernorm", width),
-        "visual_projection.weight": random(pictures["projection_dim"], width),
+        "visual_projection.weight": random(images["projection_dim"], width),
     }
     width, before = texts["hidden_size"], "text_model.embeddings"
     return tensors | {

@@ -12,7 +12,7 @@ from tests.exports import write_goldens
 
 
 def write_slow_classifier(folder: Path, *, seconds: float) -> None:
-    """Write an export that finds pictures dark or light, `seconds` a run whatever the batch."""
+    """Write an export that finds images dark or light, `seconds` a run whatever the batch."""
     module = tf.Module()
 
     @tf.function(input_signature=[tf.TensorSpec([None, 8, 8, 1], tf.uint8, name="images")])

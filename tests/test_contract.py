@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from service.manifest import Manifest, keras_path
-from service.preprocessing.image import Picture
+from service.preprocessing.image import EncodedImage
 from tests.images import encode
 from tests.server import Server
 
@@ -26,10 +26,10 @@ def made_datasets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     arrays: dict[str, Any] = {}
     for part, count in (("train", 400), ("test", 100)):
         labels = np.arange(count, dtype=np.uint8) % 10
-        pictures = random.integers(0, 40, (count, 28, 28), np.uint8)
-        for picture, label in zip(pictures, labels, strict=True):
-            picture[:, 2 * label + 4 : 2 * label + 7] = 250
-        arrays |= {f"x_{part}": pictures, f"y_{part}": labels}
+        images = random.integers(0, 40, (count, 28, 28), np.uint8)
+        for image, label in zip(images, labels, strict=True):
+            image[:, 2 * label + 4 : 2 * label + 7] = 250
+        arrays |= {f"x_{part}": images, f"y_{part}": labels}
     np.savez(folder / "mnist.npz", **arrays)
     return folder
 
@@ -54,9 +54,9 @@ def test_what_http_answers_is_what_the_trained_model_predicts(
     assert manifest.labels == tuple("0123456789")
     model = keras.models.load_model(keras_path(export))
 
-    files = [encode(picture) for picture in _pictures()]
+    files = [encode(image) for image in _images()]
     assert manifest.image is not None
-    pixels = [Picture.open(file, max_pixels=10**6).decode(manifest.image) for file in files]
+    pixels = [EncodedImage.open(file, max_pixels=10**6).decode(manifest.image) for file in files]
     logits = np.asarray(model.predict(np.stack(pixels).astype(np.float32), verbose=0))
     exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
     expected = exponentials / exponentials.sum(axis=1, keepdims=True)
@@ -73,11 +73,11 @@ def test_what_http_answers_is_what_the_trained_model_predicts(
         assert scores == sorted(scores, reverse=True)
 
 
-def _pictures() -> list[np.ndarray]:
+def _images() -> list[np.ndarray]:
     """Bars as somebody may draw them: light on dark and dark on light, of several sizes."""
-    pictures = []
+    images = []
     for size in (28, 28, 60, 300):
-        picture = np.zeros((size, size * 3 // 4), np.uint8)
-        picture[size // 5 : -size // 4, size // 3 : size // 2] = 250
-        pictures += [picture, 255 - picture]
-    return pictures
+        image = np.zeros((size, size * 3 // 4), np.uint8)
+        image[size // 5 : -size // 4, size // 3 : size // 2] = 250
+        images += [image, 255 - image]
+    return images

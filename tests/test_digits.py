@@ -30,7 +30,7 @@ def test_digits_as_people_make_them_are_read(
     accuracy = digits.measure(classify, digits.samples(540, 7, mnist))
 
     assert accuracy.total(accuracy.fitted) >= 0.97, digits.table(accuracy)
-    assert accuracy.total(accuracy.plain) < 0.5  # so the pictures are no easy ones
+    assert accuracy.total(accuracy.plain) < 0.5  # so the images are no easy ones
 
 
 def test_noise_is_read_no_worse_behind_the_fit(
@@ -43,11 +43,11 @@ def test_noise_is_read_no_worse_behind_the_fit(
     for name, (fitted, plain) in digits.measure_noise(
         classify, (images[:2000], labels[:2000]), seed=1
     ).items():
-        # the two differ in a few pictures of thousands, by chance, either way
+        # the two differ in a few images of thousands, by chance, either way
         assert fitted >= plain - 0.001, name
 
 
-def test_the_same_seed_draws_the_same_pictures() -> None:
+def test_the_same_seed_draws_the_same_images() -> None:
     first, second = (list(digits.samples(12, 3, None)) for _ in range(2))
 
     assert first == second

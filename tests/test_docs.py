@@ -82,7 +82,7 @@ def test_every_metric_is_explained() -> None:
         assert name in text, f"docs/operating.md does not explain {name}"
 
 
-def test_the_picture_of_the_wings_shows_the_imports_of_today() -> None:
+def test_the_image_of_the_wings_shows_the_imports_of_today() -> None:
     drawn = wings.IMAGE.read_text(encoding="utf-8")
     assert drawn == wings.svg(), "docs/wings.svg is out of date: run `python -m tests.docs.wings`"
 

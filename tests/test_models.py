@@ -131,8 +131,8 @@ def test_the_committed_emoji_clip_finds_drawings_by_what_people_say(tmp_path: Pa
             reply = server.client.post("/v1/embed", json={"input": inputs})
             return np.array([each["embedding"] for each in reply.json()["results"]])
 
-        pictures = [{"image": base64.b64encode(encode(drawings[index])).decode()} for index in kept]
-        seen = np.concatenate([embed(pictures[i : i + 64]) for i in range(0, len(kept), 64)])
+        images = [{"image": base64.b64encode(encode(drawings[index])).decode()} for index in kept]
+        seen = np.concatenate([embed(images[i : i + 64]) for i in range(0, len(kept), 64)])
         said = embed([*SAID, HUNGRY])
     for text, scores in zip([*SAID, HUNGRY], said @ seen.T, strict=True):
         nearest = [names[keys[kept[place]]] for place in np.argsort(-scores)[:5]]

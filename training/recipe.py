@@ -77,7 +77,7 @@ class Recipe:
     task_arguments: Mapping[str, Any] = field(default_factory=dict)
     """What its task takes besides the recipe and the data set, such as a loss's threshold."""
     fit: Fit = "stretch"
-    """How the service turns any picture into the model's size."""
+    """How the service turns any image into the model's size."""
     resample: Resample = "bilinear"
     """The filter with which it resizes."""
     license: str = "Apache-2.0"

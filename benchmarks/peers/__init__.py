@@ -42,11 +42,11 @@ class Task:
     """A version of an export: `…/mnist-lenet5/1`."""
     signature: str
     inputs: list[bytes]
-    """Picture files, or texts in UTF-8."""
+    """Image files, or texts in UTF-8."""
     content_type: str
     """Of one of them."""
     shape: tuple[int, ...]
-    """Of a picture that the model takes: height, width, channels; empty for texts."""
+    """Of an image that the model takes: height, width, channels; empty for texts."""
     source: Path | None = None
     """The folder that the export was imported from, as PyTorch's servers read it."""
 
@@ -57,7 +57,7 @@ class Task:
 
     @property
     def is_text(self) -> bool:
-        """Whether texts are embedded; else pictures are classified."""
+        """Whether texts are embedded; else images are classified."""
         return not self.shape
 
 

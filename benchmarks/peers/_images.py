@@ -1,4 +1,4 @@
-"""What servers of pictures have in common: reading a file, and the model as TensorFlow runs it."""
+"""What servers of images have in common: reading a file, and the model as TensorFlow runs it."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def probabilities(body: bytes) -> Answer:
 
 
 def decoded(file: bytes, shape: tuple[int, ...]) -> Any:
-    """A picture file's pixels, uint8 of `shape`: height, width, channels."""
+    """An image file's pixels, uint8 of `shape`: height, width, channels."""
     import numpy as np  # noqa: PLC0415 — some environments have neither
     from PIL import Image  # noqa: PLC0415
 
     height, width, channels = shape
     opened = Image.open(io.BytesIO(file))
-    picture = opened.convert("L" if channels == 1 else "RGB")
-    if picture.size != (width, height):
-        picture = picture.resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(picture, np.uint8).reshape(shape)
+    image = opened.convert("L" if channels == 1 else "RGB")
+    if image.size != (width, height):
+        image = image.resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(image, np.uint8).reshape(shape)
 
 
 class Classifier:
@@ -51,11 +51,11 @@ class Classifier:
         self._shape = tuple(map(int, shape))
 
     def decode(self, file: bytes) -> Any:
-        """The uint8 (H, W, C) pixels of a picture file."""
+        """The uint8 (H, W, C) pixels of an image file."""
         return decoded(file, self._shape)
 
     def __call__(self, pixels: list[Any]) -> Any:
-        """The probabilities, float32 (B, K), of pictures."""
+        """The probabilities, float32 (B, K), of images."""
         import numpy as np  # noqa: PLC0415
 
         images = self._tf.constant(np.stack(pixels))

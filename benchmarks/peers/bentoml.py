@@ -1,4 +1,4 @@
-"""BentoML, adaptive batching on: a batch of pictures in JSON as base64."""
+"""BentoML, adaptive batching on: a batch of images in JSON as base64."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class _Service:
         self._classifier = _images.Classifier()
 
     def classify(self, images: list[str]) -> list[list[float]]:
-        """The probabilities of each picture."""
+        """The probabilities of each image."""
         pixels = [self._classifier.decode(base64.b64decode(image)) for image in images]
         answers: list[list[float]] = self._classifier(pixels).tolist()
         return answers

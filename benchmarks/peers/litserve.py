@@ -1,4 +1,4 @@
-"""LitServe, batching on: pictures in JSON as base64, for its requests are JSON or forms."""
+"""LitServe, batching on: images in JSON as base64, for its requests are JSON or forms."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmarks.peers import Answer, Peer, Request, Task, dense
 
 
 def request(task: Task) -> Request:
-    """Pictures in base64."""
+    """Images in base64."""
     bodies = [json.dumps({"image": base64.b64encode(file).decode()}) for file in task.inputs]
     return Request("/predict", [body.encode() for body in bodies], "application/json")
 
@@ -44,7 +44,7 @@ _Parent: Final[Any] = _LITSERVE.LitAPI if _LITSERVE else object
 
 
 class Classifier(_Parent):
-    """One worker: pictures are decoded one by one and run in batches."""
+    """One worker: images are decoded one by one and run in batches."""
 
     def setup(self, device: str) -> None:
         """Load the model, in the worker, as LitServe advises."""
@@ -59,10 +59,10 @@ class Classifier(_Parent):
 
         height, width, channels = self.shape
         opened = Image.open(io.BytesIO(base64.b64decode(request["image"])))
-        picture = opened.convert("L" if channels == 1 else "RGB")
-        if picture.size != (width, height):
-            picture = picture.resize((width, height), Image.Resampling.BILINEAR)
-        return np.asarray(picture, np.uint8).reshape(self.shape)
+        image = opened.convert("L" if channels == 1 else "RGB")
+        if image.size != (width, height):
+            image = image.resize((width, height), Image.Resampling.BILINEAR)
+        return np.asarray(image, np.uint8).reshape(self.shape)
 
     def predict(self, images: Any) -> Any:
         """A batch of pixels to probabilities."""

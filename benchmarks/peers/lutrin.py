@@ -8,7 +8,7 @@ from benchmarks.peers import Answer, Peer, Request, Task, dense
 
 
 def request(task: Task) -> Request:
-    """Pictures as they are; texts in OpenAI's JSON."""
+    """Images as they are; texts in OpenAI's JSON."""
     if not task.is_text:
         return Request(f"/v1/classify?model={task.model}", task.inputs, task.content_type)
     bodies = [

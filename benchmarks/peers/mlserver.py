@@ -1,4 +1,4 @@
-"""MLServer, adaptive batching on: pictures in the Open Inference Protocol's JSON, as base64."""
+"""MLServer, adaptive batching on: images in the Open Inference Protocol's JSON, as base64."""
 
 from __future__ import annotations
 

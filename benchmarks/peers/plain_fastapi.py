@@ -45,10 +45,10 @@ def main() -> None:
 
     async def classify(request: fastapi.Request) -> dict[str, list[float]]:
         opened = Image.open(io.BytesIO(await request.body()))
-        picture = opened.convert("L" if channels == 1 else "RGB")
-        if picture.size != (width, height):
-            picture = picture.resize((width, height), Image.Resampling.BILINEAR)
-        images = np.asarray(picture, np.uint8).reshape(1, height, width, channels)
+        image = opened.convert("L" if channels == 1 else "RGB")
+        if image.size != (width, height):
+            image = image.resize((width, height), Image.Resampling.BILINEAR)
+        images = np.asarray(image, np.uint8).reshape(1, height, width, channels)
         probabilities = signature(images=tf.constant(images))["probabilities"]
         return {"probabilities": probabilities[0].numpy().tolist()}
 

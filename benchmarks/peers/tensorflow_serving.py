@@ -1,4 +1,4 @@
-"""TensorFlow Serving over REST, batching on. It reads no picture files: the caller sends pixels."""
+"""TensorFlow Serving over REST, batching on. It reads no image files: the caller sends pixels."""
 
 from __future__ import annotations
 

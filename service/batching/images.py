@@ -1,4 +1,4 @@
-"""Pictures to one output row each, in batches of sizes that the runtime has seen before."""
+"""Images to one output row each, in batches of sizes that the runtime has seen before."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Row = NDArray[np.float32]
 
 
 class ImageBatches:
-    """A signature of pictures on one device."""
+    """A signature of images on one device."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class ImageBatches:
         self.batch_seconds = math.inf
         """What the largest batch takes, known once warm."""
         self.most_rows = max_batch_size
-        """Of one batch. A slow model takes few at a time, known once warm: meanwhile the pictures
+        """Of one batch. A slow model takes few at a time, known once warm: meanwhile the images
         of the next are decoded, where one large batch would have all callers wait for it."""
 
     def warm(self) -> None:
@@ -57,9 +57,9 @@ class ImageBatches:
         return time.perf_counter() - start
 
     def __call__(self, rows: Sequence[Pixels]) -> list[Row | Exception]:
-        """The float32 row of each of at most `max_batch_size` pictures.
+        """The float32 row of each of at most `max_batch_size` images.
 
-        A picture whose row is not made of numbers gets an error in its place.
+        An image whose row is not made of numbers gets an error in its place.
         """
         images = self._blank(fitting(self._sizes, len(rows)))
         for index, pixels in enumerate(rows):

@@ -15,7 +15,7 @@ from service.runtimes import Tensors
 
 
 def split(inputs: Tensors, text: TextInput | None) -> list[NDArray[Any]]:
-    """The rows of `inputs`, which are as their signature says: pictures, or tokens of texts.
+    """The rows of `inputs`, which are as their signature says: images, or tokens of texts.
 
     Raises:
         InvalidInput: a text is longer than the model takes, or padded elsewhere than behind.

@@ -1,6 +1,6 @@
 """JSON values ⇄ NumPy arrays, for the protocols whose tensors travel as JSON.
 
-A list of numbers goes from the text straight into a buffer: a picture of 224×224×3 takes a few
+A list of numbers goes from the text straight into a buffer: an image of 224×224×3 takes a few
 milliseconds. Where that cannot tell what the numbers are, each is looked at, for the answer or for
 the reason why there is none.
 """

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from service.errors import RequestError, ServiceError
-from service.preprocessing.image import Picture
+from service.preprocessing.image import EncodedImage
 from service.preprocessing.tokenizer import Tokens
 
 Input: TypeAlias = str | bytes | Tokens
@@ -46,7 +46,7 @@ class Inputs(NamedTuple):
                 raise self.error(index, row)
         return rows
 
-    def open_images(self, indices: Sequence[int], max_pixels: int) -> list[Picture]:
+    def open_images(self, indices: Sequence[int], max_pixels: int) -> list[EncodedImage]:
         """The image files at `indices`, their headers read.
 
         Raises:
@@ -57,7 +57,7 @@ class Inputs(NamedTuple):
             file = self.values[index]
             assert isinstance(file, bytes)  # noqa: S101 — callers tell inputs apart
             try:
-                images.append(Picture.open(file, max_pixels=max_pixels))
+                images.append(EncodedImage.open(file, max_pixels=max_pixels))
             except ServiceError as error:
                 raise self.error(index, error) from None
         return images

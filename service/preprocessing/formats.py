@@ -1,4 +1,4 @@
-"""Headers of picture files: which format the bytes are, and what they would cost to decode.
+"""Headers of image files: which format the bytes are, and what they would cost to decode.
 
 Judged before Pillow opens a file where opening it allocates (GIF, ICO, WebP) or lists its tiles
 (TIFF), and before decoding where the header says that decoding costs far more than its pixels.
@@ -22,7 +22,7 @@ _PYTHON_PIXELS: Final = 4_000_000
 """Pixels that the decoders Pillow has in Python may decode: they take 0.1–0.5 µs each."""
 
 _JPEG_SCANS: Final = 500
-"""Scans of a progressive JPEG; a few bytes can order each of them over the whole picture."""
+"""Scans of a progressive JPEG; a few bytes can order each of them over the whole image."""
 
 _TIFF_PARTS: Final = 65_536
 """Strips or tiles of a TIFF: Pillow makes a Python object for each before it decodes any."""
@@ -55,7 +55,7 @@ _REFUSED: Final[tuple[tuple[bytes, str], ...]] = (
     (b"qoif", "QOI"),
     (b"icns", "ICNS"),
 )
-"""Picture formats that we know and do not read: their sender is told so by name."""
+"""Image formats that we know and do not read: their sender is told so by name."""
 
 
 def format_of(data: bytes) -> str:
@@ -70,20 +70,20 @@ def format_of(data: bytes) -> str:
     known = f"send {READ}"
     for start, kind in _REFUSED:
         if data.lstrip()[: len(start)] == start:
-            raise UnsupportedType(f"pictures of the format {kind} are not read: {known}")
+            raise UnsupportedType(f"images of the format {kind} are not read: {known}")
     if data[4:8] == b"ftyp":
-        raise UnsupportedType(f"pictures of the format {data[8:12]!r} are not read: {known}")
+        raise UnsupportedType(f"images of the format {data[8:12]!r} are not read: {known}")
     if not data:
         raise InvalidImage(f"the image is empty, 0 bytes: {known}")
-    raise InvalidImage(f"the bytes are no picture (they begin with {data[:8]!r}): {known}")
+    raise InvalidImage(f"the bytes are no image (they begin with {data[:8]!r}): {known}")
 
 
 def judge(kind: str, size: tuple[int, int], max_pixels: int) -> None:
-    """Refuse a picture of more than `max_pixels` pixels."""
+    """Refuse an image of more than `max_pixels` pixels."""
     width, height = size
     if width * height > max_pixels:
         raise InputTooLarge(
-            f"the {kind} picture has {width}×{height} pixels by its header; at most {max_pixels} "
+            f"the {kind} image has {width}×{height} pixels by its header; at most {max_pixels} "
             f"are taken: send a smaller one"
         )
 
@@ -156,7 +156,7 @@ def _check_tiff(data: bytes, max_pixels: int) -> None:
 
 
 def largest_icon(data: bytes) -> tuple[str, bytes]:
-    """The picture that Pillow takes of an icon file: its format and the bytes that hold it.
+    """The image that Pillow takes of an icon file: its format and the bytes that hold it.
 
     Inside is a whole PNG, whose own header counts, or a bitmap, which Pillow decodes on opening.
     """

@@ -1,11 +1,11 @@
-"""Picture files: bytes → an upright picture → the model's pixels.
+"""Image files: bytes → an upright image → the model's pixels.
 
 A file is judged by its header before anything of its size is allocated
 (`service.preprocessing.formats`).
 Formats outside `FORMATS` are refused: some of Pillow's readers start programs (EPS) or read other
 files, and each one is a surface to attack.
 
-Each picture belongs to one thread; different pictures decode at once, and Pillow lets the
+Each image belongs to one thread; different images decode at once, and Pillow lets the
 interpreter go while it decodes and resizes.
 """
 
@@ -51,7 +51,7 @@ _TRANSPOSES: Final = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What makes a picture of an EXIF orientation (tag 0x0112) upright."""
+"""What makes an image of an EXIF orientation (tag 0x0112) upright."""
 
 _ORIENTATION_SOURCES: Final = frozenset(
     ("exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp")
@@ -59,7 +59,7 @@ _ORIENTATION_SOURCES: Final = frozenset(
 
 FORMATS: Final[dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]]] = {
     "PNG": PngImagePlugin.PngImageFile,
-    "JPEG": JpegImagePlugin.JpegImageFile,  # also MPO, whose first picture is a plain JPEG
+    "JPEG": JpegImagePlugin.JpegImageFile,  # also MPO, whose first image is a plain JPEG
     "GIF": GifImagePlugin.GifImageFile,
     "WebP": WebPImagePlugin.WebPImageFile,
     "BMP": BmpImagePlugin.BmpImageFile,
@@ -71,7 +71,7 @@ FORMATS: Final[dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]]] = {
 """The formats we read, and Pillow's reader of each; the class opens the header without decoding."""
 
 
-class Picture:
+class EncodedImage:
     """An image file whose header has been read; its pixels are decoded when they are asked for."""
 
     __slots__ = ("_data", "_format", "_image", "height", "width")
@@ -83,13 +83,13 @@ class Picture:
         self.width, self.height = image.size  # pixels, as stored
 
     @classmethod
-    def open(cls, data: bytes, *, max_pixels: int) -> Picture:
+    def open(cls, data: bytes, *, max_pixels: int) -> EncodedImage:
         """Read the header of the file `data` and judge it.
 
         Raises:
-            UnsupportedType: it is a picture of a format outside `FORMATS`.
+            UnsupportedType: it is an image of a format outside `FORMATS`.
             InputTooLarge: its header declares more than `max_pixels` pixels.
-            InvalidImage: it is no picture, or its header is broken.
+            InvalidImage: it is no image, or its header is broken.
         """
         kind = formats.format_of(data)
         try:
@@ -104,7 +104,7 @@ class Picture:
         except ServiceError:
             raise
         except Image.DecompressionBombError as error:
-            raise InputTooLarge(f"the {kind} file declares too large a picture: {error}") from error
+            raise InputTooLarge(f"the {kind} file declares too large an image: {error}") from error
         except Exception as error:
             raise InvalidImage(f"the {kind} file's header is broken: {_reason(error)}") from error
         return cls(data, kind, image)
@@ -115,7 +115,7 @@ class Picture:
         return self.width * self.height
 
     def decode(self, spec: ImageInput) -> NDArray[np.uint8]:
-        """The upright picture as the model takes it: uint8 (H, W, C), 0–255, C-contiguous.
+        """The upright image as the model takes it: uint8 (H, W, C), 0–255, C-contiguous.
 
         The first frame of an animation; transparency on white; greyscale by ITU-R 601 luma.
 
@@ -130,13 +130,13 @@ class Picture:
             fitted = fits.FITS[spec.fit](upright, spec, box)
         except Exception as error:
             raise InvalidImage(
-                f"the {self._format} picture of {self.width}×{self.height} pixels cannot be "
+                f"the {self._format} image of {self.width}×{self.height} pixels cannot be "
                 f"decoded: {_reason(error)}; send a complete file"
             ) from error
         return np.ascontiguousarray(fitted)
 
     def _upright(self, image: Image.Image, spec: ImageInput) -> tuple[Image.Image, fits.Box]:
-        """The picture as it is looked at, and the box of it that counts.
+        """The image as it is looked at, and the box of it that counts.
 
         Mode L where the model takes one channel, else RGB.
         """
@@ -152,21 +152,21 @@ class Picture:
         if self._format == "PNG" and image.mode in {"L", "RGB"} and "transparency" in image.info:
             key = image.info["transparency"]
             image.info["transparency"] = _key_of_8_bits(key, self._data[24])
-        picture = _to_mode(image, mode)
+        image = _to_mode(image, mode)
         if (transpose := _TRANSPOSES.get(orientation)) is None:
-            return picture, (0, 0, width, height)
-        picture = picture.transpose(transpose)
+            return image, (0, 0, width, height)
+        image = image.transpose(transpose)
         if orientation >= 5:
             width, height = height, width
-        left = picture.width - width if orientation in {2, 3, 6, 7} else 0
-        top = picture.height - height if orientation in {3, 4, 7, 8} else 0
-        return picture, (left, top, left + width, top + height)
+        left = image.width - width if orientation in {2, 3, 6, 7} else 0
+        top = image.height - height if orientation in {3, 4, 7, 8} else 0
+        return image, (left, top, left + width, top + height)
 
 
 def fit(pixels: NDArray[np.uint8], spec: ImageInput) -> NDArray[np.uint8]:
     """Fit pixels that are already decoded, as a data set has them: uint8 (H, W, C) → the same."""
-    picture = Image.fromarray(pixels[:, :, 0] if spec.channels == 1 else pixels)
-    return np.ascontiguousarray(fits.fit(picture, spec))
+    image = Image.fromarray(pixels[:, :, 0] if spec.channels == 1 else pixels)
+    return np.ascontiguousarray(fits.fit(image, spec))
 
 
 def _reason(error: Exception) -> str:
@@ -190,7 +190,7 @@ def _draft(
     """Let libjpeg decode at 1/2, 1/4 or 1/8 where the fit needs no more, and luma alone for L.
 
     Returns:
-        The width and height that the picture then has, with the part of a pixel that libjpeg
+        The width and height that the image then has, with the part of a pixel that libjpeg
         rounds up left out.
     """
     width, height = image.size

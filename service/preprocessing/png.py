@@ -13,7 +13,7 @@ from zlib import crc32
 from PIL import Image
 
 MOST_PIXELS: Final = 64 * 64
-"""A picture of no more costs less than handing it to another thread."""
+"""An image of no more costs less than handing it to another thread."""
 
 _MOST_BYTES: Final = 8 * MOST_PIXELS
 """Twice what the pixels are, uncompressed: more is no plain file, and would be summed in vain."""
@@ -24,10 +24,10 @@ _MODES: Final = {(8, 0): "L", (8, 2): "RGB", (8, 6): "RGBA"}
 
 
 def decode(data: bytes) -> Image.Image | None:
-    """The picture of a PNG file; None where there is more to know of it than its pixels.
+    """The image of a PNG file; None where there is more to know of it than its pixels.
 
     That is for Pillow's reader: palettes, transparent colours, 16 bits, metadata, whatever is
-    broken, and larger pictures.
+    broken, and larger images.
     """
     if len(data) > _MOST_BYTES or not data.startswith(_START):
         return None

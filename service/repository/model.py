@@ -207,11 +207,11 @@ class Model:
     ) -> Batcher[Any, Any]:
         batches = [each for each in functions if isinstance(each, ImageBatches | TextBatches)]
         texts = [each for each in batches if isinstance(each, TextBatches)]
-        pictures = [each.most_rows for each in batches if isinstance(each, ImageBatches)]
+        images = [each.most_rows for each in batches if isinstance(each, ImageBatches)]
         return Batcher(
             functions,
             name=f"{self.export.name}-{name}",
-            max_batch_size=min(pictures, default=self._settings.max_batch_size) if batches else 1,
+            max_batch_size=min(images, default=self._settings.max_batch_size) if batches else 1,
             max_queue=self._settings.max_queue,
             weigh=texts[0].weigh if texts else None,
             max_weight=MOST_TOKENS,

@@ -173,7 +173,7 @@ class _Function:
             row = {port: _blank(port) for port in self._inputs.values()}
             self._request.infer(row, share_inputs=True)
             return min(self._seconds(row) for _ in range(3))
-        except RuntimeError:  # such as a picture of 1×1, too small for the kernels
+        except RuntimeError:  # such as an image of 1×1, too small for the kernels
             return math.inf
 
     def _seconds(self, row: dict[Any, Any]) -> float:

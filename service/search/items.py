@@ -18,12 +18,12 @@ class Entry(NamedTuple):
     id: str | None
     metadata: Metadata
     input: str | bytes | None
-    """A text or a picture file; it is embedded where there is no vector."""
+    """A text or an image file; it is embedded where there is no vector."""
     vector: Vector | None
 
 
 def item_of(entry: Entry, vector: Vector, keep: bool) -> Item:
-    """What an index is to keep; without `keep` no text and no picture."""
+    """What an index is to keep; without `keep` no text and no image."""
     source = entry.input if keep else None
     return Item(
         entry.id if entry.id is not None else str(uuid.uuid4()),

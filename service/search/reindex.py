@@ -80,7 +80,7 @@ class Reindexing:
             more = f" and {len(lacking) - _SHOWN} more" if len(lacking) > _SHOWN else ""
             raise Conflict(
                 f"of {len(lacking)} items nothing was kept but a vector: {shown}{more}. Add them "
-                'again with their texts or pictures, or leave them out by "drop_vectors": true'
+                'again with their texts or images, or leave them out by "drop_vectors": true'
             )
 
     async def _fill(self, draft: Draft, lease: Lease, truncate: bool) -> None:

@@ -1,4 +1,4 @@
-"""Indexes filled and asked by models: texts and pictures become vectors, vectors find items.
+"""Indexes filled and asked by models: texts and images become vectors, vectors find items.
 
 An index is bound to the version of the model that filled it and is asked by that version alone, as
 long as it is served. After an upgrade it says so, and what it kept can be embedded anew.
@@ -103,7 +103,7 @@ class Search:
     ) -> tuple[list[str], Binding]:
         """Embed what has no vector yet and add it all; gives the items' ids and who filled it.
 
-        Items replace those with their ids. Without `keep` texts and pictures are not kept.
+        Items replace those with their ids. Without `keep` texts and images are not kept.
 
         Raises:
             Conflict: the index is bound to another model or version.
@@ -145,7 +145,7 @@ class Search:
         where: Filter = (),
         truncate: bool = False,
     ) -> tuple[list[Hit], Binding]:
-        """The items nearest to a text, a picture or a vector, and the binding of their index.
+        """The items nearest to a text, an image or a vector, and the binding of their index.
 
         Raises:
             IndexOutdated: the version that filled the index is not served.

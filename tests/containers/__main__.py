@@ -22,7 +22,7 @@ from tests.containers.buildah import Buildah
 from tests.containers.buildah import answers as buildah_answers
 from tests.containers.dockerfile import ROOT
 from tests.containers.engines import Container, Engine
-from tests.containers.pictures import DIGIT, digits
+from tests.containers.images import DIGIT, digits
 
 _MODEL: Final = "mnist-lenet5"
 _PAGES: Final = ("/docs", "/redoc", "/openapi.json", "/metrics", "/v1/models", "/health/live")
@@ -161,17 +161,17 @@ def _wait(url: str, until: float) -> None:
 
 
 def _ask(container: Container) -> None:
-    pictures = list(digits())
+    images = list(digits())
     parameters: dict[str, str | int] = {"model": _MODEL, "top_k": 1}
     with httpx.Client(base_url=container.url, params=parameters, timeout=60) as client:
-        for about, kind, content in pictures:
+        for about, kind, content in images:
             reply = client.post("/v1/classify", content=content, headers={"content-type": kind})
             assert _labels(reply) == [DIGIT], f"{about}: {reply.text}"
-        form = [("image", (about, content, kind)) for about, kind, content in pictures]
+        form = [("image", (about, content, kind)) for about, kind, content in images]
         assert _labels(client.post("/v1/classify", files=form)) == [DIGIT] * len(form)
         for page in _PAGES:
             client.get(page).raise_for_status()
-    print(f"    a drawn {DIGIT} is a {DIGIT} in each of {len(pictures)} kinds of file")
+    print(f"    a drawn {DIGIT} is a {DIGIT} in each of {len(images)} kinds of file")
 
 
 def _labels(reply: httpx.Response) -> list[str]:

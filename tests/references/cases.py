@@ -43,13 +43,13 @@ ALL: Final = {**SENTENCES, **DUAL}
 
 
 def inputs(folder: Path) -> tuple[Inputs, Inputs | None]:
-    """Texts and pictures of a model's sizes; None where it takes no pictures."""
+    """Texts and images of a model's sizes; None where it takes no images."""
     config = json.loads((folder / "config.json").read_text("utf-8"))
     if config["model_type"] == "bert":
         return texts(config["vocab_size"], 2, 3, 0, config["max_position_embeddings"]), None
     text, end = config["text_config"], config["text_config"]["vocab_size"] - 1
     said = texts(end - 1, end - 1, end, end, text["max_position_embeddings"])
-    return said, pictures(config["vision_config"]["image_size"])
+    return said, images(config["vision_config"]["image_size"])
 
 
 def texts(words: int, first: int, last: int, padding: int, most: int) -> Inputs:
@@ -73,7 +73,7 @@ def texts(words: int, first: int, last: int, padding: int, most: int) -> Inputs:
     return {"tokens": tokens, "mask": mask}
 
 
-def pictures(side: int) -> Inputs:
+def images(side: int) -> Inputs:
     """Noise, coarse and fine, black, white and a ramp."""
     random = np.random.RandomState(5)
     fine = random.randint(0, 256, (2, side, side, 3))

@@ -50,7 +50,7 @@ VARIANTS: Final[Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]]] = {
         },
     ),
 }
-"""What `config.json` says of texts and of pictures."""
+"""What `config.json` says of texts and of images."""
 
 
 def main() -> None:
@@ -64,11 +64,11 @@ def main() -> None:
         seconds, peak = _measured("training", "import", folder, "--models-dir", parent / "models")
         print(f"ViT-{variant}: imported in {seconds:.0f} s, at most {peak / 1e9:.2f} GB of memory")
         _measured("tests.references.make", "--into", parent, "--model", folder)
-        texts, pictures = cases.inputs(folder)
+        texts, images = cases.inputs(folder)
         with np.load(parent / "model.npz") as expected:
             for signature, inputs, key in (
                 ("embed_text", {"tokens": texts["tokens"]}, "texts"),
-                ("embed_image", pictures or {}, "pictures"),
+                ("embed_image", images or {}, "images"),
             ):
                 path = openvino_path(parent / "models/clip/1", signature)
                 for hint, spoken in (("f32", "float32"), ("bf16", "bfloat16")):
@@ -79,9 +79,9 @@ def main() -> None:
 
 
 def _write(folder: Path, variant: str) -> Path:
-    texts, pictures = VARIANTS[variant]
-    heads = pictures["hidden_size"] // 64
-    vision = {**pictures, "num_attention_heads": heads, "image_size": 224}
+    texts, images = VARIANTS[variant]
+    heads = images["hidden_size"] // 64
+    vision = {**images, "num_attention_heads": heads, "image_size": 224}
     return write_clip(
         folder, text=texts, vision={**vision, "projection_dim": texts["projection_dim"]}
     )

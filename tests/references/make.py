@@ -35,13 +35,13 @@ def main() -> None:
 
 
 def answers(folder: Path) -> dict[str, NDArray[Any]]:
-    """The vectors of `cases.inputs`: `texts`, and of a dual encoder `pictures`."""
-    texts, pictures = cases.inputs(folder)
-    if pictures is None:
+    """The vectors of `cases.inputs`: `texts`, and of a dual encoder `images`."""
+    texts, images = cases.inputs(folder)
+    if images is None:
         return {"texts": transformers_answers.sentences(folder, texts)}
     return {
         "texts": transformers_answers.texts(folder, texts),
-        "pictures": transformers_answers.pictures(folder, pictures),
+        "images": transformers_answers.images(folder, images),
     }
 
 

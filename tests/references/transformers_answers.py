@@ -59,8 +59,8 @@ def texts(folder: Path, inputs: Inputs) -> Vectors:
     return _of_length_1(found)
 
 
-def pictures(folder: Path, inputs: Inputs) -> Vectors:
-    """The vectors of CLIP's pictures, of length 1; they are already of the model's size."""
+def images(folder: Path, inputs: Inputs) -> Vectors:
+    """The vectors of CLIP's images, of length 1; they are already of the model's size."""
     import torch
 
     said = json.loads((folder / "preprocessor_config.json").read_text("utf-8"))

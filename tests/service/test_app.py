@@ -83,7 +83,7 @@ def test_the_documentation_page_renders_in_a_browser(server: Server, tmp_path: P
         timeout=120,
         check=True,
     ).stdout
-    assert "Classify pictures" in page
+    assert "Classify images" in page
     assert "/v1/classify" in page
 
 

@@ -54,7 +54,7 @@ def status_of_exit(*arguments: str) -> object:
 def test_inspect_prints_what_is_promised(shade: str, capsys: Capture) -> None:
     assert main(["inspect", shade]) == 0
     printed = capsys.readouterr().out
-    assert "shade version 1: Tells dark pictures from light ones." in printed
+    assert "shade version 1: Tells dark images from light ones." in printed
     assert "signature classify (classify): images uint8 any×8×8×1 → " in printed
     assert "labels: 3 (dark, middle, light)" in printed
 
@@ -104,7 +104,7 @@ def test_verify_needs_the_goldens(broken: Export, capsys: Capture) -> None:
     assert "golden.npz is missing" in capsys.readouterr().err
 
 
-def test_classify_names_each_picture(shade: str, tmp_path: Path, capsys: Capture) -> None:
+def test_classify_names_each_image(shade: str, tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "dark.png").write_bytes(DARK)
     (tmp_path / "light.png").write_bytes(LIGHT)
     assert main(["classify", shade, "dark.png", "light.png", "--top-k", "2", *ON_CPU]) == 0
@@ -114,7 +114,7 @@ def test_classify_names_each_picture(shade: str, tmp_path: Path, capsys: Capture
     assert light.count("%") == 2
 
 
-def test_a_broken_picture_fails_alone(shade: str, tmp_path: Path, capsys: Capture) -> None:
+def test_a_broken_image_fails_alone(shade: str, tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "light.png").write_bytes(LIGHT)
     (tmp_path / "broken.png").write_bytes(LIGHT[:40])
     assert main(["classify", shade, "broken.png", "absent.png", "light.png", *ON_CPU]) == 1

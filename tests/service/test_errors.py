@@ -33,8 +33,8 @@ def test_every_class_says_what_it_is() -> None:
 
 
 def test_an_error_keeps_its_message_and_field() -> None:
-    error = errors.InvalidImage("not a picture", param="images[3]")
-    assert (str(error), error.message, error.param) == ("not a picture",) * 2 + ("images[3]",)
+    error = errors.InvalidImage("not an image", param="images[3]")
+    assert (str(error), error.message, error.param) == ("not an image",) * 2 + ("images[3]",)
     assert errors.NotReady("later").param is None
 
 

@@ -71,7 +71,7 @@ def test_choices_may_be_written_in_capitals(monkeypatch: pytest.MonkeyPatch) -> 
     )
 
 
-def test_the_pictures_of_a_phone_are_not_too_large() -> None:
+def test_the_images_of_a_phone_are_not_too_large() -> None:
     assert Settings().max_image_pixels >= 8192 * 6144
 
 

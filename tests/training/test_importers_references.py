@@ -68,7 +68,7 @@ def test_texts(known: Any, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", cases.DUAL)
-def test_pictures(known: Any, name: str) -> None:
+def test_images(known: Any, name: str) -> None:
     model, references, (_, inputs) = known[name]
-    check(vectors(model, "embed_image", inputs), references["pictures"])
-    assert np.ptp(cases.cosines(references["pictures"][:1], references["pictures"])) > 0.05
+    check(vectors(model, "embed_image", inputs), references["images"])
+    assert np.ptp(cases.cosines(references["images"][:1], references["images"])) > 0.05

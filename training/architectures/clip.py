@@ -1,9 +1,9 @@
-"""A dual encoder: pictures and texts become vectors of one space, near where they belong together.
+"""A dual encoder: images and texts become vectors of one space, near where they belong together.
 
 Radford et al., 2021, "Learning Transferable Visual Models From Natural Language Supervision"
 (arXiv:2103.00020), §2.3 to 2.5 and fig. 3, at a size for a few thousand drawings:
 
-    picture → edges by direction, colours → looks ────────────────┬→ length 1 ┐
+    image → edges by direction, colours → looks ────────────────┬→ length 1 ┐
                                                 └→ memory → meanings ┘           ├ u·v / τ
     text → tokens → the sum of their vectors ───────────────────────→ length 1 ┘
 
@@ -47,14 +47,14 @@ def build(
     temperature: float = 0.07,
     memory_temperature: float = 0.05,
 ) -> keras.Model:
-    """A dual encoder for pictures of 1 or 3 channels and texts of any number of tokens.
+    """A dual encoder for images of 1 or 3 channels and texts of any number of tokens.
 
     Args:
         image_shape: (H, W, C), pixels, H and W multiples of 8.
         vocabulary_size: V; the token 0 is padding.
         num_concepts: K.
         embedding_dim: D, the width of the space, even: one half for looks, one for meanings.
-        image_dropout_rate: share of the pictures' features dropped, 0–1.
+        image_dropout_rate: share of the images' features dropped, 0–1.
         text_dropout_rate: share of the tokens dropped, 0–1.
         temperature: τ at the beginning.
         memory_temperature: of the softmax over the concepts, at the beginning.

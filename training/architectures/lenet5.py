@@ -18,7 +18,7 @@ The modern form is not faithful to the paper:
 
 The original form (`original=True`) has all of these but the last. What is left to say of it:
 
-- The paper shows its bitmaps as pictures only, so ours are drawn anew in their manner. Classes that
+- The paper shows its bitmaps as images only, so ours are drawn anew in their manner. Classes that
   are not ten take random codes, which the paper names as the other choice (§II.B).
 - The output is the negative of the paper's distance, so that the nearest class has the largest
   logit; their cross-entropy is the paper's eq. 9 without its constant for rubbish.

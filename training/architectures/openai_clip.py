@@ -1,9 +1,9 @@
-"""OpenAI's CLIP: two Transformers that bring pictures and texts into one space.
+"""OpenAI's CLIP: two Transformers that bring images and texts into one space.
 
 Radford et al., 2021, "Learning Transferable Visual Models From Natural Language Supervision"
 (arXiv:2103.00020), §2.4 and table 20, as the authors' code has it:
 
-    picture → patches; class token; + positions; norm; blocks; norm of token 0 → projection → 1 ┐
+    image → patches; class token; + positions; norm; blocks; norm of token 0 → projection → 1 ┐
                                                                                                 ├ /τ
     text → tokens + positions; causal blocks; norm of the token that ends it → projection → 1 ──┘
 
@@ -43,7 +43,7 @@ VARIANTS: Final[Mapping[str, Mapping[str, Any]]] = {
 
 MEAN: Final = (0.48145466, 0.4578275, 0.40821073)
 STD: Final = (0.26862954, 0.26130258, 0.27577711)
-"""Of red, green and blue, 0–1, as the pictures of its training had them."""
+"""Of red, green and blue, 0–1, as the images of its training had them."""
 
 
 def build(
@@ -68,13 +68,13 @@ def build(
     std: tuple[float, ...] = STD,
     temperature: float = 0.07,
 ) -> keras.Model:
-    """A dual encoder for pictures of one size and texts of up to `max_length` tokens.
+    """A dual encoder for images of one size and texts of up to `max_length` tokens.
 
     Args:
         vocabulary_size: V.
         image_shape: (H, W, C), pixels, H and W multiples of `patch_size`.
         patch_size: P, height and width of a patch, pixels.
-        image_layers, image_dim, image_heads, image_mlp_dim: blocks of the pictures' encoder, width
+        image_layers, image_dim, image_heads, image_mlp_dim: blocks of the images' encoder, width
             of its tokens, heads of its attention and width within its networks.
         text_layers, text_dim, text_heads, text_mlp_dim: the same of the texts' encoder.
         max_length: T, at most.
@@ -82,7 +82,7 @@ def build(
         end_id: the token that ends a text; None for the largest in it, as in the authors' code.
         activation: of all networks, by its Keras name or a registered function.
         epsilon: of all normalizations.
-        mean, std: of each channel, 0–1, by which pictures are normalized.
+        mean, std: of each channel, 0–1, by which images are normalized.
         temperature: τ at the beginning.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The Vision Transformer: a picture as a sequence of patches, read by a Transformer's encoder.
+"""The Vision Transformer: an image as a sequence of patches, read by a Transformer's encoder.
 
 Dosovitskiy et al., 2021, "An Image Is Worth 16x16 Words: Transformers for Image Recognition at
 Scale" (arXiv:2010.11929), §3.1 and table 1; the sizes Ti and S are of Touvron et al., 2021

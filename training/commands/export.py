@@ -20,7 +20,7 @@ def add(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
     add("--name", required=True, help="the model's name: models/NAME/VERSION")
     add("--labels", required=True, type=Path, metavar="FILE", help="the class names, one a line")
     add("--task", choices=["classify"], default="classify", help="what it does (default: classify)")
-    add("--fit", choices=get_args(Fit), default="stretch", help="how pictures become its size")
+    add("--fit", choices=get_args(Fit), default="stretch", help="how images become its size")
     add("--resample", choices=get_args(Resample), default="bilinear", help="filter to resize with")
     add("--padding", type=int, default=0, help="grey 0–255 that fills the rest under --fit pad")
     add("--size", metavar="HxW", help="pixels, where the model takes any size")
@@ -36,7 +36,7 @@ def add(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
         default="auto",
         help="what its last layer gives (default: judged from the layer and the examples)",
     )
-    add("--examples", type=Path, metavar="FOLDER", help="a few pictures it is to be proven with")
+    add("--examples", type=Path, metavar="FOLDER", help="a few images it is to be proven with")
     add("--custom-objects", metavar="MODULE", help="module or .py file that holds its own layers")
     add("--description", default="", help="one sentence for people who choose a model")
     add("--license", help="an SPDX identifier or a sentence")

@@ -79,7 +79,7 @@ def make(home: Path) -> None:
 
 
 def _drawings(url: str, pattern: str) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    """Code points without variation selectors, and the drawing, of each picture in an archive."""
+    """Code points without variation selectors, and the drawing, of each image in an archive."""
     place = re.compile(pattern)
     with urllib.request.urlopen(url) as reply, tarfile.open(fileobj=reply, mode="r|gz") as archive:  # noqa: S310 — the URLs above
         for member in archive:
@@ -93,9 +93,9 @@ def _on_white(png: bytes) -> NDArray[np.uint8]:
     with tempfile.SpooledTemporaryFile() as file:
         file.write(png)
         file.seek(0)
-        picture = Image.open(file).convert("RGBA")
-    white = Image.new("RGBA", picture.size, "white")
-    flat = Image.alpha_composite(white, picture).convert("RGB")
+        image = Image.open(file).convert("RGBA")
+    white = Image.new("RGBA", image.size, "white")
+    flat = Image.alpha_composite(white, image).convert("RGB")
     return np.asarray(flat.resize((SIZE, SIZE), Image.Resampling.LANCZOS))
 
 

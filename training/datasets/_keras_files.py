@@ -20,7 +20,7 @@ Arrays = list[NDArray[Any]]
 
 
 def grey_images(name: str, labels: tuple[str, ...]) -> Dataset:
-    """The set `name` of grey pictures of 28×28, to which it gives their one channel.
+    """The set `name` of grey images of 28×28, to which it gives their one channel.
 
     Raises:
         DatasetError: the file is missing, broken, or does not hold the set's arrays.

@@ -1,10 +1,10 @@
 """CIFAR-10: 50,000 + 10,000 colour photographs in ten classes, 32×32×3.
 
 Krizhevsky, 2009, "Learning Multiple Layers of Features from Tiny Images". The authors ask for that
-citation and state no licence; the pictures were collected from the web.
+citation and state no licence; the images were collected from the web.
 
 A local folder may hold either `cifar10.npz` with Keras' four arrays, or `cifar10_webp.npz`: strips
-of 500 pictures one below the other as lossless WebP, which is half as large.
+of 500 images one below the other as lossless WebP, which is half as large.
 """
 
 from __future__ import annotations
@@ -61,5 +61,5 @@ def _from_strips(path: Path) -> list[NDArray[Any]]:
 def _unroll(strips: NDArray[np.uint8], offsets: NDArray[np.int64]) -> NDArray[np.uint8]:
     """WebP files one after another → uint8 (N, 32, 32, 3)."""
     files = (strips[start:end].tobytes() for start, end in pairwise(offsets))
-    pictures = (np.asarray(Image.open(io.BytesIO(file)).convert("RGB")) for file in files)
-    return np.concatenate([picture.reshape(-1, 32, 32, 3) for picture in pictures])
+    images = (np.asarray(Image.open(io.BytesIO(file)).convert("RGB")) for file in files)
+    return np.concatenate([image.reshape(-1, 32, 32, 3) for image in images])

@@ -1,4 +1,4 @@
-"""Fashion-MNIST: 60,000 + 10,000 pictures of clothes in ten classes, 28×28×1, light on black.
+"""Fashion-MNIST: 60,000 + 10,000 images of clothes in ten classes, 28×28×1, light on black.
 
 Xiao, Rasul and Vollgraf, 2017 (arXiv:1708.07747), from Zalando's articles. MIT licence, © 2017
 Zalando SE. Made to take MNIST's place where that has become too easy.

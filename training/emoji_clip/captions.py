@@ -19,7 +19,7 @@ JOINTS: Final = (", ", " ", " and ", " with ")
 """What stands between two terms, the same throughout a caption."""
 
 PHRASES: Final = (
-    *("a {}", "an {}", "the {}", "{} emoji", "a picture of {}", "an emoji of {}"),
+    *("a {}", "an {}", "the {}", "{} emoji", "an image of {}", "an emoji of {}"),
     *("something like {}", "something with {}", "something for {}", "something to do with {}"),
     *("something that is {}", "someone who is {}", "it is {}", "I want {}", "this is {}"),
     *("something to {}", "something that {}", "at the {}", "I am {}", "I am in {}", "people in {}"),
@@ -33,7 +33,7 @@ _PHRASED: Final = 0.4
 
 @dataclass(frozen=True)
 class Captions:
-    """For each of N concepts C captions, such as "a picture of beach with summer", drawn once."""
+    """For each of N concepts C captions, such as "an image of beach with summer", drawn once."""
 
     names: NDArray[np.int32]
     """Tokens of the names alone, (N, T)."""
@@ -51,7 +51,7 @@ class Captions:
         """Draw `count` captions of 1 to 4 terms for each concept.
 
         A caption is true of every concept that has all its terms: "face" of a hundred of them. In a
-        contrastive loss all of these are positives, or the model would be told that a picture of a
+        contrastive loss all of these are positives, or the model would be told that an image of a
         face is none.
         """
         random = np.random.default_rng(seed)

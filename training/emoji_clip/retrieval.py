@@ -1,4 +1,4 @@
-"""Retrieval: how well an encoder of pictures and one of texts find what belongs together.
+"""Retrieval: how well an encoder of images and one of texts find what belongs together.
 
 Measured among the concepts that every vendor drew, by the drawings of one of them:
 
@@ -26,7 +26,7 @@ Vectors = NDArray[np.float32]
 """(N, D), rows of length 1."""
 
 Encoder = Callable[[NDArray[Any]], Vectors]
-"""Of pictures uint8 (N, H, W, 3), or of tokens int32 (N, T)."""
+"""Of images uint8 (N, H, W, 3), or of tokens int32 (N, T)."""
 
 
 class Retrieval:
@@ -51,21 +51,21 @@ class Retrieval:
         """R@1, R@5 and R@10 by name, such as `test_name_to_image_recall_at_5`; all 0–1.
 
         Args:
-            embed_image: the encoder of pictures.
+            embed_image: the encoder of images.
             embed_text: the encoder of texts.
             unseen: whether the vendor's drawings were kept from training, without which finding
                 their names proves nothing and is left out.
         """
-        pictures = embed_image(self.images)
+        images = embed_image(self.images)
         scores: dict[str, NDArray[np.int64]] = {}
-        own = np.eye(len(pictures), dtype=np.bool_)
+        own = np.eye(len(images), dtype=np.bool_)
         if unseen:
             names = embed_text(self.names)
-            scores["image_to_name"] = ranks(pictures @ names.T, own)
-            scores["name_to_image"] = ranks(names @ pictures.T, own)
+            scores["image_to_name"] = ranks(images @ names.T, own)
+            scores["name_to_image"] = ranks(names @ images.T, own)
         if self.keywords is not None:
             asked, learnt = self._withheld()
-            found = embed_text(self.keywords) @ pictures.T
+            found = embed_text(self.keywords) @ images.T
             scores["keyword_to_image"] = ranks(np.where(learnt, -np.inf, found), own[asked])
         return _shares(scores)
 

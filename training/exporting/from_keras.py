@@ -46,14 +46,14 @@ def export_keras_file(
         name: the model's name.
         labels_file: the class names, one a line, in the order of the outputs.
         models_dir: the folder of all models.
-        fit: how the service turns a picture into the model's size.
+        fit: how the service turns an image into the model's size.
         resample: the filter it resizes with.
-        padding: grey 0–255 around pictures under the fit `pad`.
+        padding: grey 0–255 around images under the fit `pad`.
         size: "HxW", pixels, for a model that takes any size.
         scaling: what the model expects of pixels; None is `none`, with a warning where the model
             does not seem to scale them itself.
         outputs: what its last layer gives; `auto` judges by the layer and by the examples.
-        examples: a folder of pictures for the goldens; None makes some.
+        examples: a folder of images for the goldens; None makes some.
         custom_objects: a module or `.py` file with the model's own layers.
         description: one sentence for people who choose a model.
         license: an SPDX identifier or a sentence.

@@ -1,4 +1,4 @@
-"""Inputs for goldens: pictures made for the purpose, or read from a folder of examples.
+"""Inputs for goldens: images made for the purpose, or read from a folder of examples.
 
 Made ones are digits in a typeface, gradients, noise and shapes: together they drive a model's
 every filter, and none is a sample of a data set.
@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from service.errors import ServiceError
 from service.manifest import ImageInput
-from service.preprocessing.image import Picture
+from service.preprocessing.image import EncodedImage
 from training.errors import ExportError
 
 MOST_EXAMPLES: Final = 16
@@ -28,7 +28,7 @@ SUFFIXES: Final = frozenset(
 
 
 def made(height: int, width: int, channels: int) -> NDArray[np.uint8]:
-    """Pictures of any size, the same every time: uint8 (N, H, W, C), 8 or, with digits, 16."""
+    """Images of any size, the same every time: uint8 (N, H, W, C), 8 or, with digits, 16."""
     random = np.random.default_rng(1998)
     general = [
         *_gradients(height, width),
@@ -46,19 +46,19 @@ def read(folder: Path, image: ImageInput) -> NDArray[np.uint8]:
     """Examples from a folder and the folders in it, as the service would read them.
 
     Returns:
-        uint8 (N, H, W, C), the first 16 pictures by name.
+        uint8 (N, H, W, C), the first 16 images by name.
 
     Raises:
-        ExportError: there is no folder, no picture in it, or one that cannot be read.
+        ExportError: there is no folder, no image in it, or one that cannot be read.
     """
     if not folder.is_dir():
-        raise ExportError(f"{folder} is no folder: --examples names a folder with pictures")
+        raise ExportError(f"{folder} is no folder: --examples names a folder with images")
     files = sorted(
         file for file in folder.rglob("*") if file.is_file() and file.suffix.lower() in SUFFIXES
     )[:MOST_EXAMPLES]
     if not files:
         raise ExportError(
-            f"{folder} holds no pictures ({', '.join(sorted(SUFFIXES))}): put a few into it, "
+            f"{folder} holds no images ({', '.join(sorted(SUFFIXES))}): put a few into it, "
             "or leave --examples out"
         )
     return np.stack([_decode(file, image) for file in files])
@@ -66,7 +66,7 @@ def read(folder: Path, image: ImageInput) -> NDArray[np.uint8]:
 
 def _decode(file: Path, image: ImageInput) -> NDArray[np.uint8]:
     try:
-        return Picture.open(file.read_bytes(), max_pixels=MOST_PIXELS).decode(image)
+        return EncodedImage.open(file.read_bytes(), max_pixels=MOST_PIXELS).decode(image)
     except (ServiceError, OSError) as error:
         raise ExportError(f"the example {file} cannot be read: {error}") from error
 
@@ -98,7 +98,7 @@ def _noise(random: np.random.Generator, height: int, width: int, cells: int) -> 
 
 def _shapes(height: int, width: int) -> list[NDArray[np.uint8]]:
     """A disc, a bar, a frame and a cross of soft greys, each on another ground."""
-    pictures = []
+    images = []
     box = (0.2 * width, 0.2 * height, 0.8 * width, 0.8 * height)
     stroke = max(1, min(height, width) // 10)
     for index, ground in enumerate((0, 60, 200, 255)):
@@ -114,5 +114,5 @@ def _shapes(height: int, width: int) -> list[NDArray[np.uint8]]:
         else:
             draw.line((0, 0, width, height), fill=ink, width=stroke)
             draw.line((0, height, width, 0), fill=ink, width=stroke)
-        pictures.append(np.asarray(canvas))
-    return pictures
+        images.append(np.asarray(canvas))
+    return images

@@ -22,7 +22,7 @@ Vectors = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Encoders:
-    """Pictures and texts to vectors of one space, rows of length 1."""
+    """Images and texts to vectors of one space, rows of length 1."""
 
     export: tf.Module
     """As it was loaded; its signatures end with it."""
@@ -44,7 +44,7 @@ class Encoders:
         pieces = BytePairs(tokenizer_path(newest).read_text(encoding="utf-8"))
         return cls(tf.saved_model.load(str(newest)), pieces)
 
-    def pictures(self, images: NDArray[np.uint8]) -> Vectors:
+    def images(self, images: NDArray[np.uint8]) -> Vectors:
         """Uint8 (N, H, W, 3) → (N, D)."""
         return self._embed(lambda rows: {"images": tf.constant(rows)}, "embed_image", images)
 

@@ -1,4 +1,4 @@
-"""Every augmentation on a drawn picture: the original, then eight draws of each, row by row."""
+"""Every augmentation on a drawn image: the original, then eight draws of each, row by row."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from training.analysis.plots import STYLE
 from training.data.augmentation import Augmentation
 
 SIZE: Final = 64
-"""Height and width of the drawn picture, pixels."""
+"""Height and width of the drawn image, pixels."""
 DRAWS: Final = 8
-"""Pictures of a row behind the original."""
+"""Images of a row behind the original."""
 CHANGES: Final[Mapping[str, Mapping[str, Any]]] = {
     "flip 0.5": {"flip": 0.5},
     "rotation 20°": {"rotation": 20},
@@ -36,7 +36,7 @@ CHANGES: Final[Mapping[str, Mapping[str, Any]]] = {
     "noise 40": {"noise": 40},
     "cutout 24 px": {"cutout": 24},
 }
-"""Each knob alone, strong enough to be seen, for a picture of 64 pixels."""
+"""Each knob alone, strong enough to be seen, for an image of 64 pixels."""
 
 
 def draw(folder: Path) -> Path:
@@ -49,7 +49,7 @@ def draw(folder: Path) -> Path:
 def save_sheet(
     path: Path, images: NDArray[np.uint8], changes: Mapping[str, Mapping[str, Any]]
 ) -> None:
-    """Write a contact sheet: a row for each change, its first picture unchanged.
+    """Write a contact sheet: a row for each change, its first image unchanged.
 
     Args:
         path: the PNG file to write.
@@ -61,9 +61,9 @@ def save_sheet(
         grid = figure.subplots(len(changes), DRAWS + 1, squeeze=False)
         for number, (row, (title, change)) in enumerate(zip(grid, changes.items(), strict=True)):
             original = images[number % len(images)]
-            pictures = [original, *varied(original, Augmentation(**change), seed=number)]
-            for axes, picture in zip(row, pictures, strict=True):
-                axes.imshow(picture.squeeze(), cmap="gray", vmin=0, vmax=255)
+            shown = [original, *varied(original, Augmentation(**change), seed=number)]
+            for axes, image in zip(row, shown, strict=True):
+                axes.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=255)
                 axes.axis("off")
             row[0].text(
                 -0.15, 0.5, title, transform=row[0].transAxes, ha="right", va="center", size=10

@@ -1,4 +1,4 @@
-"""What convolutions, poolings and unpoolings do to a drawn picture.
+"""What convolutions, poolings and unpoolings do to a drawn image.
 
 Above: products with small kernels, by `training.layers._convolution`, grey for 0. Below: a pooling
 of 4×4 pixels, and three ways back to the old size.
@@ -40,13 +40,13 @@ def draw(folder: Path) -> Path:
     """Write `convolution.png` into a folder."""
     path = folder / "convolution.png"
     grey = boat().mean(axis=-1, dtype=np.float32)[np.newaxis, :, :, np.newaxis] / 255
-    rows = {"picture": grey, **products(grey)}, pooled(grey)
+    rows = {"image": grey, **products(grey)}, pooled(grey)
     with mpl.rc_context({**STYLE, "axes.grid": False, "axes.titlelocation": "center"}):
         figure = Figure(figsize=(9.5, 4.9))
-        for axes, pictures in zip(figure.subplots(2, 5), rows, strict=True):
-            for each, (title, picture) in zip(axes, pictures.items(), strict=True):
-                low = -1 if picture.min() < 0 else 0  # what can be negative is grey at 0
-                each.imshow(picture[0, :, :, 0], cmap="gray", vmin=low, vmax=1)
+        for axes, images in zip(figure.subplots(2, 5), rows, strict=True):
+            for each, (title, image) in zip(axes, images.items(), strict=True):
+                low = -1 if image.min() < 0 else 0  # what can be negative is grey at 0
+                each.imshow(image[0, :, :, 0], cmap="gray", vmin=low, vmax=1)
                 each.set_title(title, size=10, weight="normal")
                 each.set_xticks([])
                 each.set_yticks([])
@@ -55,7 +55,7 @@ def draw(folder: Path) -> Path:
 
 
 def products(grey: Images) -> dict[str, Images]:
-    """The picture's product with each kernel, of the picture's size, by title."""
+    """The image's product with each kernel, of the image's size, by title."""
     return {
         title: np.asarray(convolve(grey, _kernel(values), padding="same"))
         for title, values in KERNELS.items()
@@ -63,7 +63,7 @@ def products(grey: Images) -> dict[str, Images]:
 
 
 def pooled(grey: Images) -> dict[str, Images]:
-    """The picture pooled and unpooled, by title."""
+    """The image pooled and unpooled, by title."""
     largest, positions = MaxPooling2D(POOL, return_positions=True)(ops.convert_to_tensor(grey))
     mean = AveragePooling2D(POOL)(grey)
     results = {

@@ -1,7 +1,7 @@
-"""The space of emoji-clip in two dimensions: pictures and names, coloured by Unicode's groups.
+"""The space of emoji-clip in two dimensions: images and names, coloured by Unicode's groups.
 
-The projection is onto the first two principal components of the names' vectors, one for pictures
-and names alike; the share of the variance that they show stands at the axes. Dots are the pictures
+The projection is onto the first two principal components of the names' vectors, one for images
+and names alike; the share of the variance that they show stands at the axes. Dots are the images
 of the first vendor, rings the names.
 """
 
@@ -35,7 +35,7 @@ def draw(folder: Path) -> Path:
     encoders, dataset = Encoders.load(MODELS, "emoji-clip"), emoji.load()
     concepts = [dataset.concepts[index] for index in dataset.test]
     names = encoders.texts([concept.name for concept in concepts])
-    pictures = encoders.pictures(dataset.images[dataset.vendors[0]][dataset.test])
+    images = encoders.images(dataset.images[dataset.vendors[0]][dataset.test])
     axes_of, shares = principal(names)
     middle = names.mean(axis=0)
     groups = np.array([concept.group for concept in concepts])
@@ -43,10 +43,10 @@ def draw(folder: Path) -> Path:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9, 6.5), layout="constrained")
         axes = figure.subplots()
-        _scatter(axes, (pictures - middle) @ axes_of, (names - middle) @ axes_of, groups)
+        _scatter(axes, (images - middle) @ axes_of, (names - middle) @ axes_of, groups)
         axes.set_xlabel(f"first component ({shares[0]:.1%} of the names' variance)")
         axes.set_ylabel(f"second component ({shares[1]:.1%})")
-        axes.set_title("emoji-clip: pictures (dots) and names (rings)")
+        axes.set_title("emoji-clip: images (dots) and names (rings)")
         figure.savefig(path, dpi=120, metadata={"Software": None})
     return path
 
@@ -57,10 +57,10 @@ def principal(rows: NDArray[np.float32]) -> tuple[Points, Points]:
     return directions[:2].T, values[:2] ** 2 / (values**2).sum()
 
 
-def _scatter(axes: Axes, pictures: Points, names: Points, groups: NDArray[np.str_]) -> None:
+def _scatter(axes: Axes, images: Points, names: Points, groups: NDArray[np.str_]) -> None:
     for number, group in enumerate(sorted(set(groups.tolist()))):
         chosen, colour = groups == group, f"C{number}"
-        across, up = pictures[chosen].T
+        across, up = images[chosen].T
         axes.scatter(across, up, s=6, color=colour, alpha=0.5, linewidths=0)
         across, up = names[chosen].T
         axes.scatter(

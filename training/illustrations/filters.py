@@ -57,7 +57,7 @@ def draw(folder: Path) -> Path:
 
 
 def kernels(model: keras.Model) -> NDArray[np.float32]:
-    """The kernels of a model's first layer with weights, a convolution of grey pictures: (F, h, w).
+    """The kernels of a model's first layer with weights, a convolution of grey images: (F, h, w).
 
     The layer's kernel is (h, w, 1, F).
     """

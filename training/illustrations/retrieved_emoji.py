@@ -35,7 +35,7 @@ def draw(folder: Path) -> Path:
     encoders, dataset = Encoders.load(MODELS, "emoji-clip"), emoji.load()
     drawn = np.stack([dataset.images[vendor][dataset.test] for vendor in dataset.vendors])
     asked = encoders.texts(QUERIES)
-    scores = np.stack([asked @ encoders.pictures(images).T for images in drawn])  # (V, Q, M)
+    scores = np.stack([asked @ encoders.images(images).T for images in drawn])  # (V, Q, M)
     path = folder / "retrieved_emoji.png"
     with mpl.rc_context({**STYLE, "axes.grid": False}):
         figure = Figure(figsize=(COLUMNS * 0.9 + 2.6, len(QUERIES) * 0.95))

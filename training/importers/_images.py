@@ -1,4 +1,4 @@
-"""How pictures become what CLIP sees, as `preprocessor_config.json` says it."""
+"""How images become what CLIP sees, as `preprocessor_config.json` says it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from training.importers._folder import ModelFolder
 
 
 class Preprocessing(NamedTuple):
-    """How files become what the encoder of pictures sees."""
+    """How files become what the encoder of images sees."""
 
     image: ImageInput
     """How they become pixels."""
@@ -25,26 +25,26 @@ class Preprocessing(NamedTuple):
     """Of each channel, 0–1."""
 
 
-def preprocessing(folder: ModelFolder, pictures: Mapping[str, Any]) -> Preprocessing:
+def preprocessing(folder: ModelFolder, images: Mapping[str, Any]) -> Preprocessing:
     """What `preprocessor_config.json` says.
 
     Raises:
         ExportError: it is done in a way that is not known here.
     """
     said = folder.json("preprocessor_config.json")
-    side = int(pictures["image_size"])
+    side = int(images["image_size"])
     shortest, crop = _sides(said.get("size", side)), _sides(said.get("crop_size", side))
-    if pictures["num_channels"] != 3 or shortest != {side} or crop != {side}:
+    if images["num_channels"] != 3 or shortest != {side} or crop != {side}:
         raise ExportError(
-            f"preprocessor_config.json makes pictures of {sorted(shortest | crop)} pixels, and the "
-            f"model takes {side}×{side}×{pictures['num_channels']}; expected the same, of 3 colours"
+            f"preprocessor_config.json makes images of {sorted(shortest | crop)} pixels, and the "
+            f"model takes {side}×{side}×{images['num_channels']}; expected the same, of 3 colours"
         )
     steps = ("do_resize", "do_center_crop", "do_rescale", "do_normalize")
     skipped = [step for step in steps if said.get(step) is False]
     if skipped or not math.isclose(said.get("rescale_factor", 1 / 255), 1 / 255, rel_tol=1e-3):
         raise ExportError(
             f"preprocessor_config.json says {', '.join(skipped) or 'rescale_factor'} otherwise "
-            "than CLIP: pictures are resized, cut, scaled by 1/255 and normalized"
+            "than CLIP: images are resized, cut, scaled by 1/255 and normalized"
         )
     resample = _resample(said.get("resample", Image.Resampling.BICUBIC))
     image = ImageInput(height=side, width=side, channels=3, fit="resize-crop", resample=resample)

@@ -1,6 +1,6 @@
 """OpenAI's CLIP (ViT-B/32, B/16, L/14) and others of its making, as `transformers` keeps it.
 
-Radford et al., 2021 (arXiv:2103.00020). Pictures are cut and resized by the service as
+Radford et al., 2021 (arXiv:2103.00020). Images are cut and resized by the service as
 `preprocessor_config.json` says, and normalized in the graph. Texts need no mask, for attention is
 causal and the token that ends a text is the one that is read; what is behind it is never seen, and
 is the same token again, as CLIP's own tokenizer pads.
@@ -58,7 +58,7 @@ TEXTS: Final[Mapping[str, Any]] = {
     "layer_norm_eps": 1e-5,
     "eos_token_id": 49_407,
 }
-PICTURES: Final[Mapping[str, Any]] = {
+IMAGES: Final[Mapping[str, Any]] = {
     "hidden_size": 768,
     "intermediate_size": 3072,
     "num_hidden_layers": 12,
@@ -83,8 +83,8 @@ EXAMPLES: Final = (
     "a diagram of the water cycle, with clouds over the mountains, rivers that run down to the sea "
     "and arrows that show how the water rises again",
 )
-NUM_PICTURES: Final = 4
-"""Golden pictures: enough to drive the encoder, and small."""
+NUM_IMAGES: Final = 4
+"""Golden images: enough to drive the encoder, and small."""
 
 
 def read(source: Source) -> Imported:
@@ -94,11 +94,11 @@ def read(source: Source) -> Imported:
         ExportError: its files do not say what they must, or do not fit together.
     """
     folder = source.files
-    texts, pictures = _part(folder, "text", TEXTS), _part(folder, "vision", PICTURES)
-    seen = preprocessing(folder, pictures)
+    texts, images = _part(folder, "text", TEXTS), _part(folder, "vision", IMAGES)
+    seen = preprocessing(folder, images)
     weights = Weights(folder.path)
-    model = _model(folder, texts, pictures, seen)
-    _fill(model, weights, pictures["patch_size"])
+    model = _model(folder, texts, images, seen)
+    _fill(model, weights, images["patch_size"])
     check_left(weights.left(but=UNUSED))
 
     contents = _sentences.tokenizer(folder, texts["vocab_size"])
@@ -118,8 +118,7 @@ def read(source: Source) -> Imported:
             tokenizer=contents,
         ),
         answers=answers,
-        description=f"Pictures and texts as vectors of one space, {width} dimensions: "
-        f"{source.name}.",
+        description=f"Images and texts as vectors of one space, {width} dimensions: {source.name}.",
         license=folder.license,
         tolerance=tolerance(*vectors),
         facts={"sha256": weights.digest()},
@@ -137,24 +136,24 @@ def _part(folder: ModelFolder, name: str, defaults: Mapping[str, Any]) -> dict[s
 def _model(
     folder: ModelFolder,
     texts: Mapping[str, Any],
-    pictures: Mapping[str, Any],
+    images: Mapping[str, Any],
     seen: Preprocessing,
 ) -> keras.Model:
     for key in ("hidden_act", "layer_norm_eps"):
-        if texts[key] != pictures[key]:
+        if texts[key] != images[key]:
             raise ExportError(
-                f"config.json says {key} {texts[key]!r} of texts and {pictures[key]!r} of "
-                "pictures; expected the same"
+                f"config.json says {key} {texts[key]!r} of texts and {images[key]!r} of "
+                "images; expected the same"
             )
     end = texts["eos_token_id"]
     return openai_clip.build(
         texts["vocab_size"],
         image_shape=(seen.image.height, seen.image.width, seen.image.channels),
-        patch_size=pictures["patch_size"],
-        image_layers=pictures["num_hidden_layers"],
-        image_dim=pictures["hidden_size"],
-        image_heads=pictures["num_attention_heads"],
-        image_mlp_dim=pictures["intermediate_size"],
+        patch_size=images["patch_size"],
+        image_layers=images["num_hidden_layers"],
+        image_dim=images["hidden_size"],
+        image_heads=images["num_attention_heads"],
+        image_mlp_dim=images["intermediate_size"],
         text_layers=texts["num_hidden_layers"],
         text_dim=texts["hidden_size"],
         text_heads=texts["num_attention_heads"],
@@ -170,17 +169,17 @@ def _model(
 
 
 def _fill(model: keras.Model, weights: Weights, patch_size: int) -> None:
-    pictures, texts = model.get_layer("image_encoder"), model.get_layer("text_encoder")
+    images, texts = model.get_layer("image_encoder"), model.get_layer("text_encoder")
     before = "vision_model.embeddings"
     # (D, C, P, P) there, (P, P, C, D) here
-    kernel = pictures.get_layer("patches").kernel
+    kernel = images.get_layer("patches").kernel
     weights.fill(kernel, f"{before}.patch_embedding.weight", axes=(2, 3, 1, 0))
-    token = pictures.get_layer("class_token").token
+    token = images.get_layer("class_token").token
     token.assign(weights.take(f"{before}.class_embedding", token.shape[-1:])[None, None])
-    positions = pictures.get_layer("positions").embeddings
+    positions = images.get_layer("positions").embeddings
     weights.fill(positions, f"{before}.position_embedding.weight")
-    fill_norm(weights, pictures.get_layer("norm_before"), "vision_model.pre_layrnorm")
-    fill_norm(weights, pictures.get_layer("norm"), "vision_model.post_layernorm")
+    fill_norm(weights, images.get_layer("norm_before"), "vision_model.pre_layrnorm")
+    fill_norm(weights, images.get_layer("norm"), "vision_model.post_layernorm")
 
     before = "text_model.embeddings"
     tokens = texts.get_layer("token_embedding").embeddings
@@ -189,7 +188,7 @@ def _fill(model: keras.Model, weights: Weights, patch_size: int) -> None:
     fill_norm(weights, texts.get_layer("norm"), "text_model.final_layer_norm")
 
     for encoder, tower, side in (
-        (pictures, "vision_model", "visual"),
+        (images, "vision_model", "visual"),
         (texts, "text_model", "text"),
     ):
         blocks = [each for each in encoder.layers if each.name.startswith("block_")]
@@ -222,11 +221,11 @@ def _end(contents: str, texts: Mapping[str, Any]) -> int:
 def _served(
     model: keras.Model, image: ImageInput, text: TextInput, contents: str
 ) -> dict[str, Served]:
-    pictures, texts = model.get_layer("image_encoder"), model.get_layer("text_encoder")
+    images, texts = model.get_layer("image_encoder"), model.get_layer("text_encoder")
     width = texts.output_shape[-1]
     pixels = goldens.made(image.height, image.width, image.channels)
     # a gradient, coarse noise, a disc and a cross
-    made = pixels[:: len(pixels) // NUM_PICTURES][:NUM_PICTURES]
+    made = pixels[:: len(pixels) // NUM_IMAGES][:NUM_IMAGES]
     return {
         "embed_text": Served(
             signatures.embed_text(texts),
@@ -234,7 +233,7 @@ def _served(
             {"tokens": _golden_tokens(Tokenizer(contents, text), text)},
         ),
         "embed_image": Served(
-            signatures.embed_image(pictures, image),
+            signatures.embed_image(images, image),
             signatures.embed_image_promise(image, width),
             {"images": made},
         ),

@@ -50,8 +50,8 @@ CLASSES: Final = (
 )
 """ImageNet's 1,000 classes by their number, as keras.applications names them."""
 
-NUM_PICTURES: Final = 4
-"""Golden pictures: enough to drive a network, and small."""
+NUM_IMAGES: Final = 4
+"""Golden images: enough to drive a network, and small."""
 
 
 def read(source: Source) -> Imported:
@@ -69,8 +69,8 @@ def read(source: Source) -> Imported:
     model = _model(network, source.weights, len(names))
     height, width, channels = network.variant["image_shape"]
     image = ImageInput(height=height, width=width, channels=channels, fit="center-crop")
-    pictures = goldens.made(height, width, channels)
-    inputs = {"images": pictures[:: len(pictures) // NUM_PICTURES][:NUM_PICTURES]}
+    images = goldens.made(height, width, channels)
+    inputs = {"images": images[:: len(images) // NUM_IMAGES][:NUM_IMAGES]}
     classify = signatures.classify(model, image)
     promise = signatures.classify_promise(image, len(names))
     return Imported(
@@ -79,7 +79,7 @@ def read(source: Source) -> Imported:
             signatures={"classify": Served(classify, promise, inputs)}, image=image, labels=names
         ),
         answers={"classify": signatures.live(classify, inputs)},
-        description=f"Pictures in {len(names):,} classes: {network.name} of keras.applications.",
+        description=f"Images in {len(names):,} classes: {network.name} of keras.applications.",
         source=f"keras:{network.name}",
         facts=_facts(source.weights),
     )

@@ -1,4 +1,4 @@
-"""Oriented gradients: where a picture has edges, and which way they lie; nothing is learnt."""
+"""Oriented gradients: where an image has edges, and which way they lie; nothing is learnt."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FLOOR: Final = 1e-4
 
 @keras.saving.register_keras_serializable(package="lutrin")
 class OrientedGradients(keras.Layer):
-    """How much edge of each direction lies in each cell of a picture.
+    """How much edge of each direction lies in each cell of an image.
 
     Dalal and Triggs, 2005, "Histograms of Oriented Gradients for Human Detection" (CVPR), §6.3: a
     gradient of the brightness, of length m and angle θ, votes by m for the two directions nearest
@@ -26,7 +26,7 @@ class OrientedGradients(keras.Layer):
         y_k = √(mean of m · max(0, 1 − |θ·K/π − k|))        (θ·K/π − k the shorter way round)
 
     The root is theirs (L2-sqrt, §6.4), but without overlapping blocks: whoever wants the contrast
-    out divides by the length of all of it. What a drawing's line does to a picture stays; colour
+    out divides by the length of all of it. What a drawing's line does to an image stays; colour
     goes, and of shading and contrast most.
 
     Args:
@@ -36,7 +36,7 @@ class OrientedGradients(keras.Layer):
     Shapes: inputs float (B, H, W, C), 0–1, C 1 or 3; outputs (B, H/cell, W/cell, K), from 0.
 
     Raises:
-        ValueError: an argument is out of range, or the cells do not divide the picture.
+        ValueError: an argument is out of range, or the cells do not divide the image.
     """
 
     def __init__(self, num_directions: int = 8, cell_size: int = 8, **kwargs: Any) -> None:
@@ -50,7 +50,7 @@ class OrientedGradients(keras.Layer):
         self.cell_size = cell_size
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """There are no weights; the picture is checked.
+        """There are no weights; the image is checked.
 
         Raises:
             ValueError: its sides are not multiples of the cell's, or it has neither 1 nor 3
@@ -58,10 +58,10 @@ class OrientedGradients(keras.Layer):
         """
         _, height, width, channels = input_shape
         if channels not in {1, 3}:
-            raise ValueError(f"pictures have 1 or 3 channels; received {channels}")
+            raise ValueError(f"images have 1 or 3 channels; received {channels}")
         if any(side is None or side % self.cell_size for side in (height, width)):
             raise ValueError(
-                f"pictures have sides that are multiples of the cell_size {self.cell_size}; "
+                f"images have sides that are multiples of the cell_size {self.cell_size}; "
                 f"received {height}×{width}"
             )
 

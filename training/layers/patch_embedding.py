@@ -1,4 +1,4 @@
-"""Patch embedding: a picture as a row of tokens."""
+"""Patch embedding: an image as a row of tokens."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="lutrin")
 class PatchEmbedding(keras.Layer):
-    """Cuts a picture into square patches and projects each to a token.
+    """Cuts an image into square patches and projects each to a token.
 
         token_n = W · flatten(patch_n) + b
 
@@ -40,7 +40,7 @@ class PatchEmbedding(keras.Layer):
         """Make the projection.
 
         Raises:
-            ValueError: the picture's sides are unknown or hold no whole number of patches.
+            ValueError: the image's sides are unknown or hold no whole number of patches.
         """
         size = self.patch_size
         if len(input_shape) != 4 or any(not side or side % size for side in input_shape[1:3]):

@@ -1,4 +1,4 @@
-"""Scaled similarity: how well every picture goes with every text, by a learned temperature."""
+"""Scaled similarity: how well every image goes with every text, by a learned temperature."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def contrast(positives: Any, logits: Any) -> Any:
 class Contrastive(keras.losses.Loss):
     """½ · (contrast over the rows + contrast over the columns): CLIP's, with several positives.
 
-    Radford et al., 2021 (arXiv:2103.00020), fig. 3, in which each picture of a batch has one text.
+    Radford et al., 2021 (arXiv:2103.00020), fig. 3, in which each image of a batch has one text.
     Here y_true says which belong together, as in UniCL (Yang et al., 2022, arXiv:2204.03610, eq. 1
     to 3): two drawings of one thing are both right for its name, and none counts as wrong.
 

@@ -2,8 +2,8 @@
 
 The method is that of Radford et al., 2021 (arXiv:2103.00020), with several positives a row as in
 UniCL (Yang et al., 2022, arXiv:2204.03610), on 5,121 drawings of 1,923 things instead of 400
-million pictures: nothing here compares with the paper's numbers. It knows emoji, and words that
-Unicode uses for them or we for their kinds, and no other pictures.
+million images: nothing here compares with the paper's numbers. It knows emoji, and words that
+Unicode uses for them or we for their kinds, and no other images.
 
 Learnt from two vendors and tested on the third, whose style it never saw, among the 1,545 concepts
 that all three drew (20 epochs, seed 1; 2 to 3 minutes on 2 cores of an AMD EPYC that computes in
@@ -32,7 +32,7 @@ What other ways gave, Fluent 3D held out, from name to image:
 
 So learning begins where nothing is learnt: at linear discriminants of edges and colours, and at
 latent semantics of words; `training.emoji_clip.initialization` makes them. The shipped export
-learns from all three vendors, in 5 minutes beside other work, so no picture is left to test it
+learns from all three vendors, in 5 minutes beside other work, so no image is left to test it
 with but by keywords. Measured on the test set: 16.6 / 33.8 / 43.3 for those withheld (seed 1).
 
     python -m training train emoji-clip

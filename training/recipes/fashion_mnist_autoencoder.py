@@ -21,7 +21,7 @@ from training.recipe import Recipe
 
 RECIPE: Final = Recipe(
     name="fashion-mnist-autoencoder",
-    description="Restores small grey pictures of clothes (Fashion-MNIST) from 128 numbers.",
+    description="Restores small grey images of clothes (Fashion-MNIST) from 128 numbers.",
     dataset="fashion_mnist",
     architecture="autoencoder",
     arguments={

@@ -18,7 +18,7 @@ from training.recipe import Recipe
 
 RECIPE: Final = Recipe(
     name="fashion-mnist-resnet",
-    description="Ten kinds of clothes in small grey pictures (Fashion-MNIST), by a small ResNet.",
+    description="Ten kinds of clothes in small grey images (Fashion-MNIST), by a small ResNet.",
     dataset="fashion_mnist",
     architecture="resnet",
     arguments={"depths": (2, 2, 2), "width": 8, "block": "bottleneck", "preactivation": True},

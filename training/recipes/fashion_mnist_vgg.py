@@ -18,7 +18,7 @@ from training.recipe import Recipe
 
 RECIPE: Final = Recipe(
     name="fashion-mnist-vgg",
-    description="Ten kinds of clothes in small grey pictures (Fashion-MNIST), by a small VGG.",
+    description="Ten kinds of clothes in small grey images (Fashion-MNIST), by a small VGG.",
     dataset="fashion_mnist",
     architecture="vgg",
     arguments={

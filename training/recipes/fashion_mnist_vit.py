@@ -1,7 +1,7 @@
 """Fashion-MNIST by a small Vision Transformer: 49 patches of 4×4 pixels, 6 blocks of width 64.
 
 Dosovitskiy et al., 2021 (arXiv:2010.11929), whose point is that such a model needs far more
-pictures than these 60,000 to pass a convolutional one; they report nothing so small.
+images than these 60,000 to pass a convolutional one; they report nothing so small.
 
 Measured on the test set: 81.44 % (seed 1), in 37 minutes at a small share of 2 cores of an AMD
 EPYC. Five epochs are what they afforded: the loss still falls.
@@ -17,7 +17,7 @@ from training.recipe import Recipe
 
 RECIPE: Final = Recipe(
     name="fashion-mnist-vit",
-    description="Ten kinds of clothes in small grey pictures (Fashion-MNIST), by a small ViT.",
+    description="Ten kinds of clothes in small grey images (Fashion-MNIST), by a small ViT.",
     dataset="fashion_mnist",
     architecture="vit",
     arguments={

@@ -71,7 +71,7 @@ def import_model(
     if importer != "keras-applications" and (weights is not None or labels is not None):
         raise UsageError("--weights and --labels are for keras:… models; a folder has its own")
     if importer == "keras-applications" and prompts is not None:
-        raise UsageError("--prompt is for models of texts; keras:… models classify pictures")
+        raise UsageError("--prompt is for models of texts; keras:… models classify images")
     logger.info("reading %s with the importer %s …", found.name, importer)
     imported: Imported = catalogue.get("importer", importer)(found)
     logger.info(

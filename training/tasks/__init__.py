@@ -43,7 +43,7 @@ class Serving:
     signatures: Mapping[str, Served]
     """By name, the most used first."""
     image: ImageInput | None = None
-    """How pictures become the input, where pictures do."""
+    """How images become the input, where images do."""
     labels: tuple[str, ...] | None = None
     """The class names, where there are classes."""
     text: TextInput | None = None

@@ -88,7 +88,7 @@ class Classification:
         return measure(answers["classify"](images=test.images)["probabilities"], test.labels)
 
     def serving(self, model: keras.Model) -> Serving:
-        """One signature, `classify`, for pictures made to fit as the recipe says."""
+        """One signature, `classify`, for images made to fit as the recipe says."""
         height, width, channels = self.dataset.image_shape
         image = ImageInput.model_validate(
             {

@@ -1,4 +1,4 @@
-"""Pictures and texts → one space, in which a drawing lies near what may be said of it.
+"""Images and texts → one space, in which a drawing lies near what may be said of it.
 
 Each batch holds concepts: for each, its drawing by every vendor that is learnt from, its name, and
 one of its captions. All drawings of a concept are positives of its name and of every caption in the
@@ -186,7 +186,7 @@ class Embedding:
                 "padding": 255,  # white, as the drawings' ground
             }
         )
-        pictures, texts = model.get_layer("image_encoder"), model.get_layer("text_encoder")
+        images, texts = model.get_layer("image_encoder"), model.get_layer("text_encoder")
         made, said = goldens.made(height, width, channels), self.pieces.encode(EXAMPLES)
         text = TextInput(max_length=self.pieces.max_length)
         width_of = texts.output_shape[-1]
@@ -198,7 +198,7 @@ class Embedding:
                     {"tokens": said},
                 ),
                 "embed_image": Served(
-                    signatures.embed_image(pictures, image),
+                    signatures.embed_image(images, image),
                     signatures.embed_image_promise(image, width_of),
                     {"images": made},
                 ),

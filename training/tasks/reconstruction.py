@@ -197,8 +197,8 @@ def save_reconstructions(
         )
         grid = figure.subplots(2, len(images), squeeze=False)
         rows: Any = (images / 255, restored)
-        for axes, picture in zip(grid.flat, [each for row in rows for each in row], strict=True):
-            axes.imshow(picture.squeeze(), cmap="gray", vmin=0, vmax=1)
+        for axes, image in zip(grid.flat, [each for row in rows for each in row], strict=True):
+            axes.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=1)
             axes.axis("off")
         figure.savefig(path)
 

@@ -1,6 +1,6 @@
-"""The paper a digit stands on: its shade across the picture, and the side of it that ink lies on.
+"""The paper a digit stands on: its shade across the image, and the side of it that ink lies on.
 
-Looked for in a reduced picture of at most some 160 pixels a side.
+Looked for in a reduced image of at most some 160 pixels a side.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _LEVEL: Final = np.array([1, 0, 0, 0, 0, 0], np.float32)
 
 @dataclass(frozen=True)
 class Paper:
-    """The paper of one picture, and how ink differs from it."""
+    """The paper of one image, and how ink differs from it."""
 
     shade: Floats
-    """(6,): a quadratic in rows and columns that run −1…1 across the picture; see `_terms`."""
+    """(6,): a quadratic in rows and columns that run −1…1 across the image; see `_terms`."""
     polarity: int
     """1 where ink is lighter than the paper, −1 where it is darker."""
     contrast: float
@@ -43,40 +43,40 @@ class Paper:
     ground: Floats | None = None
     """(h, w): the shade followed from place to place instead, where no quadratic describes it."""
 
-    def ink(self, picture: Floats, rows: Floats, columns: Floats) -> Floats:
-        """How far `picture` (h, w) differs towards ink, at its places −1…1 in the whole one."""
+    def ink(self, image: Floats, rows: Floats, columns: Floats) -> Floats:
+        """How far `image` (h, w) differs towards ink, at its places −1…1 in the whole one."""
         if self.ground is None:
             shade = _surface(self.shade, rows, columns)
         else:
             shade = _between(_between(self.ground, rows).T, columns).T
-        ink: Floats = np.float32(self.polarity) * (picture - shade)
+        ink: Floats = np.float32(self.polarity) * (image - shade)
         return ink
 
-    def followed(self, picture: Floats) -> Paper:
+    def followed(self, image: Floats) -> Paper:
         """The same paper, its shade followed across hard shadows; the polarity told anew.
 
-        Grey closing, or opening where ink is light, by a square a fifth of the picture wide: wider
+        Grey closing, or opening where ink is light, by a square a fifth of the image wide: wider
         than a stroke. By a narrow one, strokes stand out where the holes of digits do not.
         """
-        size = max(picture.shape)
-        narrow = {polarity: _closed(picture, polarity, size // 25) for polarity in (1, -1)}
-        mass = {p: float(np.abs(picture - narrow[p]).sum()) for p in narrow}
+        size = max(image.shape)
+        narrow = {polarity: _closed(image, polarity, size // 25) for polarity in (1, -1)}
+        mass = {p: float(np.abs(image - narrow[p]).sum()) for p in narrow}
         polarity = max(mass, key=mass.__getitem__)
-        ground = _closed(picture, polarity, size // 10)
-        contrast = _contrast((polarity * (picture - ground)).ravel())
+        ground = _closed(image, polarity, size // 10)
+        contrast = _contrast((polarity * (image - ground)).ravel())
         return Paper(self.shade, polarity, max(contrast, _FAINTEST), self.noise, ground)
 
 
-def _closed(picture: Floats, polarity: int, reach: int) -> Floats:
-    """The picture without what is dark (polarity −1) or light (1) and narrower than 2 · reach."""
+def _closed(image: Floats, polarity: int, reach: int) -> Floats:
+    """The image without what is dark (polarity −1) or light (1) and narrower than 2 · reach."""
     first, second = (np.maximum, np.minimum) if polarity < 0 else (np.minimum, np.maximum)
     for choose in (first, second):
         for axis in (0, 1):
             width = [(reach, reach) if each == axis else (0, 0) for each in (0, 1)]
-            framed = np.pad(picture, width, mode="edge")
+            framed = np.pad(image, width, mode="edge")
             windows = np.lib.stride_tricks.sliding_window_view(framed, 2 * reach + 1, axis=axis)
-            picture = choose.reduce(windows, axis=-1)
-    return picture
+            image = choose.reduce(windows, axis=-1)
+    return image
 
 
 def _between(values: Floats, at: Floats) -> Floats:
@@ -89,20 +89,20 @@ def _between(values: Floats, at: Floats) -> Floats:
     return between
 
 
-def read_paper(picture: Floats, on_paper: Mask | None = None) -> Paper | None:
-    """The paper of a reduced picture (h, w), float32; None where nothing stands on it.
+def read_paper(image: Floats, on_paper: Mask | None = None) -> Paper | None:
+    """The paper of a reduced image (h, w), float32; None where nothing stands on it.
 
     It starts from the shade that most of the border has, where there is least ink, or from pixels
     known to be paper, and takes in all that lies near a quadratic through it: uneven light is
     smooth, ink is not.
     """
-    stride = -(-max(picture.shape) // _SAMPLES)
-    rows, columns = (places(size)[::stride] for size in picture.shape)
-    values = picture[::stride, ::stride].ravel()
+    stride = -(-max(image.shape) // _SAMPLES)
+    rows, columns = (places(size)[::stride] for size in image.shape)
+    values = image[::stride, ::stride].ravel()
     if on_paper is None or not on_paper[::stride, ::stride].any():
         ring = values[_ring((rows.size, columns.size)).ravel()]
         if _is_blank(ring, values):
-            return _darker_or_lighter((picture - ring[0]).ravel(), ring[0] * _LEVEL, 0.0)
+            return _darker_or_lighter((image - ring[0]).ravel(), ring[0] * _LEVEL, 0.0)
         near = np.abs(values - _densest(ring)) < _UNEVEN
     else:
         near = on_paper[::stride, ::stride].ravel()
@@ -116,12 +116,12 @@ def read_paper(picture: Floats, on_paper: Mask | None = None) -> Paper | None:
         residual = np.abs(values - terms @ shade)
         noise = 1.4826 * _median(residual[near])
         near = residual < max(3 * noise, 8.0)
-    residual = picture - _surface(shade, places(picture.shape[0]), places(picture.shape[1]))
+    residual = image - _surface(shade, places(image.shape[0]), places(image.shape[1]))
     return _darker_or_lighter(residual.ravel(), shade, noise)
 
 
 def _ring(shape: tuple[int, int]) -> Mask:
-    """The border of a picture, a sixteenth of each side wide."""
+    """The border of an image, a sixteenth of each side wide."""
     ring = np.ones(shape, bool)
     down, across = (max(1, size // 16) for size in shape)
     ring[down:-down, across:-across] = False

@@ -25,7 +25,7 @@ class Mark(NamedTuple):
     left: int
     right: int
     contact: int
-    """Pixels of the picture's border that it touches."""
+    """Pixels of the image's border that it touches."""
 
 
 def label(mask: Mask) -> tuple[NDArray[np.int32], int]:
@@ -92,7 +92,7 @@ def find_marks(labels: NDArray[np.int32], count: int, ink: Floats) -> list[Mark]
 def digit_marks(marks: list[Mark]) -> list[Mark]:
     """The marks that make the digit: the largest and what stands by it.
 
-    A mark that lies along the picture's border is a shadow or the edge of the page, as long as
+    A mark that lies along the image's border is a shadow or the edge of the page, as long as
     another mark can be the digit.
     """
     inner = [mark for mark in marks if not lies_along_border(mark)]
@@ -140,7 +140,7 @@ def inside_of_sheet(mark: Mark, labels: NDArray[np.int32]) -> tuple[slice, slice
 
 
 def is_ground(marks: list[Mark], mask: Mask) -> bool:
-    """Whether the marks are the ground around a digit that fills the picture: cut-off pieces.
+    """Whether the marks are the ground around a digit that fills the image: cut-off pieces.
 
     Then they touch the border in several places, and what they leave hangs together.
     """

@@ -1,4 +1,4 @@
-"""The fit `mnist`: a picture of a digit, drawn or photographed → a digit as MNIST has them.
+"""The fit `mnist`: an image of a digit, drawn or photographed → a digit as MNIST has them.
 
 LeCun, Bottou, Bengio and Haffner, 1998, "Gradient-Based Learning Applied to Document Recognition",
 Proc. IEEE 86(11), §III.A: the ink's bounding box scaled into 20×20 pixels with its aspect kept,
@@ -8,7 +8,7 @@ bilevel scans; here the ink has first to be found:
     despeckle → paper (a smooth surface), polarity → marks, those that are ink → crop
     → strokes too thin to be seen widened → 20×20 → contrast → 28×28
 
-A picture that is already MNIST's own is returned as it is.
+An image that is already MNIST's own is returned as it is.
 """
 
 from __future__ import annotations
@@ -41,19 +41,19 @@ _MIDDLE: Final = 80
 """Pixels of the ink's longer side at which strokes are measured."""
 
 
-def fit(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def fit(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Greyscale uint8 (H, W) of any size and polarity → uint8 (28, 28), light on dark.
 
-    A picture without ink gives zeros.
+    An image without ink gives zeros.
     """
-    if picture.shape == (28, 28) and is_mnist(picture):
-        return picture
-    digit = _digit(_despeckle(picture))
+    if image.shape == (28, 28) and is_mnist(image):
+        return image
+    digit = _digit(_despeckle(image))
     return np.zeros((28, 28), np.uint8) if digit is None else digit
 
 
 def _digit(calm: NDArray[np.uint8], *, within: int = 0) -> NDArray[np.uint8] | None:
-    """The digit on a picture free of specks, `within` so many sheets; None without ink."""
+    """The digit on an image free of specks, `within` so many sheets; None without ink."""
     step = -(-max(calm.shape) // _COARSE)
     coarse = _reduced(calm, step)
     paper = read_paper(coarse)
@@ -76,16 +76,16 @@ def _digit(calm: NDArray[np.uint8], *, within: int = 0) -> NDArray[np.uint8] | N
     return centred(in_20(_crop(calm, step, found)))
 
 
-def _despeckle(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _despeckle(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Bring each pixel between the least and the greatest of its 8 neighbours.
 
     Salt and pepper go; a line one pixel wide has neighbours of its own and stays.
     """
-    if min(picture.shape) < 3:
-        return picture
-    framed = np.pad(picture, 1, mode="reflect")
+    if min(image.shape) < 3:
+        return image
+    framed = np.pad(image, 1, mode="reflect")
     centre = framed[1:-1]
-    result = picture
+    result = image
     for choose, limit in ((np.maximum, np.minimum), (np.minimum, np.maximum)):
         outer = choose(framed[:-2], framed[2:])
         three = choose(choose(outer[:, :-2], outer[:, 1:-1]), outer[:, 2:])
@@ -94,16 +94,16 @@ def _despeckle(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return result
 
 
-def _reduced(picture: NDArray[np.uint8], step: int) -> Floats:
+def _reduced(image: NDArray[np.uint8], step: int) -> Floats:
     """Means of step × step pixels, the last ones of fewer: float32."""
     if step == 1:
-        return picture.astype(np.float32)
-    height, width = picture.shape
+        return image.astype(np.float32)
+    height, width = image.shape
     short, narrow = -(-height // step), -(-width // step)
     rows = np.zeros((short, width), np.uint32)
     sums = np.zeros((short, narrow), np.uint32)
     for offset in range(step):  # slices added up: many times quicker than reduceat
-        each = picture[offset::step]
+        each = image[offset::step]
         rows[: len(each)] += each
     for offset in range(step):
         each = rows[:, offset::step]
@@ -116,7 +116,7 @@ def _reduced(picture: NDArray[np.uint8], step: int) -> Floats:
 
 
 class _Found(NamedTuple):
-    """The digit in the reduced picture."""
+    """The digit in the reduced image."""
 
     paper: Paper
     mask: Mask
@@ -128,7 +128,7 @@ class _Found(NamedTuple):
 
 
 def _find(coarse: Floats, paper: Paper, *, sheets: bool) -> _Found | None:
-    """The digit in the reduced picture; None where there is none."""
+    """The digit in the reduced image; None where there is none."""
     marked = _marked(coarse, paper)
     if not marked.marks:
         return None

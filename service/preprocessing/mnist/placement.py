@@ -20,20 +20,20 @@ _MOMENTS: Final = np.stack(
 """(3, 784): sums 28×28 pixels, and weighs them by row and by column."""
 
 
-def is_mnist(picture: NDArray[np.uint8]) -> bool:
+def is_mnist(image: NDArray[np.uint8]) -> bool:
     """Whether 28×28 pixels have the marks of the set's own making, which all 70,000 show.
 
     Much pure black, some pure white, a box whose longer side is 20 (a few: 19), and a centre of
     mass in the middle to half a pixel. By bytes, where they are quicker than arrays of this size.
     """
-    by_row = picture.tobytes()
+    by_row = image.tobytes()
     if by_row.count(0) < 420 or not (b"\xff" in by_row or b"\xfe" in by_row):
         return False
-    by_column = picture.T.tobytes()
+    by_column = image.T.tobytes()
     longer = max(_lines(by_row), _lines(by_column))
     if not 19 <= longer <= 20:
         return False
-    mass, row, column = (_MOMENTS @ picture.ravel().astype(np.float32)).tolist()
+    mass, row, column = (_MOMENTS @ image.ravel().astype(np.float32)).tolist()
     return bool(max(abs(row / mass - 14), abs(column / mass - 14)) <= 0.55)
 
 

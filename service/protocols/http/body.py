@@ -31,7 +31,7 @@ async def read_body(request: Request, settings: Settings) -> bytes:
     encoding = header(request.scope, b"content-encoding")
     if encoding not in ("", "identity"):
         raise UnsupportedType(
-            f"the Content-Encoding is {encoding}; send the body as it is (pictures are compressed)"
+            f"the Content-Encoding is {encoding}; send the body as it is (images are compressed)"
         )
     return await _read(request, settings)
 

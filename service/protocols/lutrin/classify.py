@@ -1,4 +1,4 @@
-"""Our own, plainest route: pictures in any form in, labels out, the model's or the caller's."""
+"""Our own, plainest route: images in any form in, labels out, the model's or the caller's."""
 
 from __future__ import annotations
 
@@ -48,22 +48,22 @@ _FILES: Final[dict[str, Any]] = {"minItems": 1, "items": FILE}
 
 
 class ClassifyRequest(ModelChoice):
-    """Pictures in JSON, and the options that any form takes, there or in the query."""
+    """Images in JSON, and the options that any form takes, there or in the query."""
 
     model_config = ConfigDict(json_schema_extra={"required": ["images"], **NOT_BOTH})
 
     top_k: Annotated[int, Field(ge=1), NO_BOOL] | None = None
-    """How many classes to return for each picture, the best first; 5 when left out."""
+    """How many classes to return for each image, the best first; 5 when left out."""
     candidate_labels: Annotated[list[_Label], Field(min_length=1)] | None = None
-    """Labels to choose among instead of the model's own, where it embeds texts and pictures: its
+    """Labels to choose among instead of the model's own, where it embeds texts and images: its
     classes need no training. In a form or query the field is repeated, or has them as `a,b`."""
     prompt_template: _Template | None = None
-    """What a candidate label says of a picture, the label in place of `{}`, such as
+    """What a candidate label says of an image, the label in place of `{}`, such as
     `a photo of a {}.`; left out, the model's own."""
     images: Annotated[list[str], FailFast(), Field(json_schema_extra=_FILES)] = Field(
         default_factory=list
     )
-    """Picture files in base64, or as data URIs (`data:image/png;base64,…`)."""
+    """Image files in base64, or as data URIs (`data:image/png;base64,…`)."""
 
 
 _READER: Final = UploadReader(ClassifyRequest, "images", lists={"candidate_labels"})
@@ -81,18 +81,18 @@ class ClassScore(BaseModel):
     """A probability."""
 
 
-class PictureReply(BaseModel):
-    """The best classes of one picture, scores descending."""
+class ImageReply(BaseModel):
+    """The best classes of one image, scores descending."""
 
     predictions: list[ClassScore]
 
 
 class ClassifyReply(BaseModel):
-    """One result for each picture, in the order sent, and the model that gave them."""
+    """One result for each image, in the order sent, and the model that gave them."""
 
     model: str
     version: Annotated[int, Field(ge=1)]
-    results: list[PictureReply]
+    results: list[ImageReply]
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -107,7 +107,7 @@ class ClassifyReply(BaseModel):
 
 @router.post(
     "/v1/classify",
-    summary="Classify pictures",
+    summary="Classify images",
     response_model=ClassifyReply,
     responses=OF_A_MODEL | errors(400, 404, 413, 415, 429, 503, 504),
     openapi_extra=upload(
@@ -117,13 +117,13 @@ class ClassifyReply(BaseModel):
     ),
 )
 async def classify(request: Request) -> Response:
-    """Classify one or many pictures.
+    """Classify one or many images.
 
-    Send a picture as the body (`curl --data-binary @digit.png -H 'Content-Type: image/png'`),
+    Send an image as the body (`curl --data-binary @digit.png -H 'Content-Type: image/png'`),
     a form with repeated fields `image` (`curl -F image=@digit.png`), or JSON with base64.
 
-    With `candidate_labels`, a model that embeds texts and pictures chooses among these: the score
-    is the softmax, over the candidates, of the cosine of the picture and of what the label says,
+    With `candidate_labels`, a model that embeds texts and images chooses among these: the score
+    is the softmax, over the candidates, of the cosine of the image and of what the label says,
     divided by the model's temperature.
     """
     inputs, options = await _READER.read(request, cast(Settings, request.app.state.settings))

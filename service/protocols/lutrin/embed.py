@@ -1,4 +1,4 @@
-"""Texts and pictures in any form, mixed in one call; their vectors out, in numbers of any size."""
+"""Texts and images in any form, mixed in one call; their vectors out, in numbers of any size."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ router: Final = APIRouter(route_class=OpenAIErrorRoute, tags=["Models"])
 
 
 class EmbedRequest(VectorChoice):
-    """Texts and pictures in JSON, and the options that any form takes, there or in the query."""
+    """Texts and images in JSON, and the options that any form takes, there or in the query."""
 
     model_config = ConfigDict(json_schema_extra={"required": ["input"], **NOT_BOTH})
 
@@ -50,7 +50,7 @@ class EmbedRequest(VectorChoice):
     encoding_format: Literal["float", "base64"] = "float"
     """`float`: lists of numbers; `base64`: their bytes, little-endian."""
     input: Annotated[Any, WithJsonSchema(ONE_OR_MORE)] = None
-    """One input or a list of them, texts and pictures mixed as you like."""
+    """One input or a list of them, texts and images mixed as you like."""
 
 
 _READER: Final = UploadReader(EmbedRequest, "input", texts=True)
@@ -63,7 +63,7 @@ class EmbeddedInput(BaseModel):
 
     modality: Modality
     tokens: Annotated[int, Field(ge=0)] | None = None
-    """Tokens that the model read, special ones included; left out for a picture."""
+    """Tokens that the model read, special ones included; left out for an image."""
     scale: Annotated[float, Field(ge=0)] | None = None
     """With `int8` alone: what its numbers are multiplied by to be near the float32."""
     embedding: list[float] | str
@@ -99,7 +99,7 @@ class EmbedReply(BaseModel):
 
 @router.post(
     "/v1/embed",
-    summary="Embed texts and pictures",
+    summary="Embed texts and images",
     response_model=EmbedReply,
     response_model_exclude_none=True,
     responses=OF_A_MODEL | errors(400, 404, 413, 415, 429, 503, 504),
@@ -110,7 +110,7 @@ class EmbedReply(BaseModel):
     ),
 )
 async def embed(request: Request) -> Response:
-    """The vectors of texts and pictures, mixed in one call, in the order sent.
+    """The vectors of texts and images, mixed in one call, in the order sent.
 
     Send one as the body (`curl --data-binary @cat.png -H 'Content-Type: image/png'`, or a text as
     `text/plain`), a form with repeated fields `image` and `text` (`curl -F 'text=sad cat' -F

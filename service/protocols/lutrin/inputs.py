@@ -1,4 +1,4 @@
-"""Reads what a model of vectors is to look at: texts and pictures, as JSON has them."""
+"""Reads what a model of vectors is to look at: texts and images, as JSON has them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FILE: Final[dict[str, Any]] = {
     "contentEncoding": "base64",
     "contentMediaType": "image/*",
 }
-"""A picture file in JSON, there."""
+"""An image file in JSON, there."""
 
 
 def _only(name: str, value: dict[str, Any]) -> dict[str, Any]:
@@ -42,7 +42,7 @@ ONE_OR_MORE: Final[dict[str, Any]] = {"anyOf": [*INPUT["anyOf"], INPUTS]}
 
 
 def read_inputs(value: object, field: str, settings: Settings) -> list[str | bytes]:
-    """The texts (str) and picture files (bytes) of a request's field, one or a list of them.
+    """The texts (str) and image files (bytes) of a request's field, one or a list of them.
 
     An input is a text, `{"text": "…"}`, or `{"image": "…"}` with a file in base64 or a data URI.
 
@@ -57,14 +57,14 @@ def read_inputs(value: object, field: str, settings: Settings) -> list[str | byt
     if len(value) > settings.max_texts + settings.max_images:
         raise InputTooLarge(
             f"{field} has {len(value)} inputs; at most {settings.max_texts} texts and "
-            f"{settings.max_images} pictures are taken",
+            f"{settings.max_images} images are taken",
             param=field,
         )
     return [read_input(each, f"{field}[{index}]") for index, each in enumerate(value)]
 
 
 def read_input(value: object, name: str) -> str | bytes:
-    """The text or the picture file of one input, which the request has as `name`.
+    """The text or the image file of one input, which the request has as `name`.
 
     Raises:
         InvalidInput: it is neither.
@@ -72,7 +72,7 @@ def read_input(value: object, name: str) -> str | bytes:
     if isinstance(value, str):
         if value.startswith("data:image/"):
             raise InvalidInput(
-                f'{name} is a picture, and would be read as a text: send {{"image": "data:…"}}',
+                f'{name} is an image, and would be read as a text: send {{"image": "data:…"}}',
                 param=name,
             )
         return value

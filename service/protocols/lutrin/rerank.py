@@ -1,4 +1,4 @@
-"""Documents, texts or pictures, in the order of how near they are to a query: Cohere's shape."""
+"""Documents, texts or images, in the order of how near they are to a query: Cohere's shape."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ class RerankRequest(VectorChoice):
     )
 
     query: Annotated[Any, WithJsonSchema(INPUT)]
-    """A text, or a picture."""
+    """A text, or an image."""
     documents: Annotated[list[Any] | None, WithJsonSchema(_SOME_OR_NULL)] = None
-    """Texts and pictures, mixed as you like."""
+    """Texts and images, mixed as you like."""
     texts: Annotated[list[Any] | None, WithJsonSchema(_SOME_OR_NULL)] = None
     """Another name for `documents`."""
     top_n: Annotated[int, Field(ge=1), NO_BOOL] | None = None

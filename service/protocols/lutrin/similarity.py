@@ -1,4 +1,4 @@
-"""Texts and pictures against texts and pictures: how near each is to each."""
+"""Texts and images against texts and images: how near each is to each."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ _MOST_SCORES: Final = 500_000
 
 
 class SimilarityRequest(VectorChoice):
-    """Two lists of texts and pictures."""
+    """Two lists of texts and images."""
 
     dimensions: Dimensions | None = None
     """How many of the first dimensions to compare, where the model's vectors bear it."""
     input_type: Purpose | None = None
     """What the texts are for, to models that have prompts by it."""
     a: Annotated[list[Any], WithJsonSchema(INPUTS)]
-    """Texts and pictures: a row of the scores for each."""
+    """Texts and images: a row of the scores for each."""
     b: Annotated[list[Any], WithJsonSchema(INPUTS)]
-    """Texts and pictures: a column of the scores for each."""
+    """Texts and images: a column of the scores for each."""
 
 
 class SimilarityReply(BaseModel):
@@ -86,13 +86,13 @@ _BODY: Final[dict[str, Any]] = {
 
 @router.post(
     "/v1/similarity",
-    summary="Compare texts and pictures",
+    summary="Compare texts and images",
     response_model=SimilarityReply,
     responses=OF_A_MODEL | errors(400, 404, 413, 415, 429, 503, 504),
     openapi_extra=_BODY,
 )
 async def similarity(request: Request) -> Response:
-    """The cosine of each of `a` with each of `b`: texts and pictures, mixed as you like."""
+    """The cosine of each of `a` with each of `b`: texts and images, mixed as you like."""
     settings = cast(Settings, request.app.state.settings)
     asked = await read_message(request, settings, SimilarityRequest)
     a, b = read_inputs(asked.a, "a", settings), read_inputs(asked.b, "b", settings)

@@ -29,7 +29,7 @@ _UTF8: Final = ("", "utf-8", "utf8", "us-ascii")
 
 
 class Upload(NamedTuple, Generic[R]):
-    """Texts (str) and picture files (bytes) in the order sent, and the request beside them."""
+    """Texts (str) and image files (bytes) in the order sent, and the request beside them."""
 
     inputs: list[str | bytes]
     asked: R
@@ -69,7 +69,7 @@ class UploadReader(Generic[R]):
         scope = request.scope
         content_type, _, parameters = header(scope, b"content-type").partition(";")
         content_type = content_type.strip().lower()
-        # Pictures are compressed already; JSON comes in gzip too, here as on every route.
+        # Images are compressed already; JSON comes in gzip too, here as on every route.
         read = read_inflated if content_type == "application/json" else read_body
         body = await read(request, settings)
         query = self._query(scope["query_string"])
@@ -88,12 +88,12 @@ class UploadReader(Generic[R]):
     def _forms(self) -> str:
         if self.takes_texts:
             return (
-                "send a picture or a text as the body with its Content-Type (such as image/png or "
+                "send an image or a text as the body with its Content-Type (such as image/png or "
                 "text/plain), a form (multipart/form-data, fields 'image' and 'text'), or JSON "
                 f"with '{self.field}'"
             )
         return (
-            "send a picture as the body with its Content-Type (such as image/png), "
+            "send an image as the body with its Content-Type (such as image/png), "
             f"a form (multipart/form-data, field 'image'), or JSON with '{self.field}'"
         )
 
@@ -253,5 +253,5 @@ def _over(query: R, body: R) -> R:
 
 def _too_many(settings: Settings, field: str) -> InputTooLarge:
     return InputTooLarge(
-        f"the request has too many pictures; at most {settings.max_images} are taken", param=field
+        f"the request has too many images; at most {settings.max_images} are taken", param=field
     )

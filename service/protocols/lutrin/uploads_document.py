@@ -23,9 +23,9 @@ def upload(reader: UploadReader[Any], model: str, example: dict[str, Any]) -> di
         if name != reader.field
     }
     kinds = ("image/png", "image/jpeg", "image/webp")
-    what = f"A form with picture files, one picture file as it is ({_FILES})"
+    what = f"A form with image files, one image file as it is ({_FILES})"
     if reader.takes_texts:
-        what = f"A form with picture files and texts, one picture file ({_FILES}) or text as it is"
+        what = f"A form with image files and texts, one image file ({_FILES}) or text as it is"
     content: dict[str, Any] = {
         "multipart/form-data": _form(reader, options),
         **{kind: {"schema": _file(kind) | {"minLength": 1}} for kind in kinds},
@@ -73,7 +73,7 @@ def _form(reader: UploadReader[Any], options: dict[str, Any]) -> dict[str, Any]:
         "type": "array",
         "items": _file("image/*"),
         "minItems": 1,
-        "description": "Picture files; the field is repeated",
+        "description": "Image files; the field is repeated",
     }
     texts = {
         "type": "array",

@@ -28,7 +28,7 @@ class VectorChoice(ModelChoice):
 
 
 class Usage(BaseModel):
-    """Tokens that the model read, special ones included; pictures have none."""
+    """Tokens that the model read, special ones included; images have none."""
 
     prompt_tokens: Annotated[int, Field(ge=0)]
     total_tokens: Annotated[int, Field(ge=0)]

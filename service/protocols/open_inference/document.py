@@ -222,14 +222,14 @@ _DIGIT: Final = {
 }
 _EXAMPLES: Final = {
     "digit": {
-        "summary": "A picture of 28 × 28 pixels of one channel, 0–255",
+        "summary": "An image of 28 × 28 pixels of one channel, 0–255",
         "value": {
             "id": "a seven",
             "inputs": [_DIGIT],
         },
     },
     "classes": {
-        "summary": "The same picture, its best three classes by name",
+        "summary": "The same image, its best three classes by name",
         "value": {
             "inputs": [_DIGIT],
             "outputs": [{"name": "probabilities", "parameters": {"classification": 3}}],

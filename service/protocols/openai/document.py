@@ -25,7 +25,7 @@ class EmbeddingBody(BaseModel):
     )
 
     input: _Text | Annotated[list[_Text], Field(min_length=1, max_length=2048)]
-    """A text or a list of texts, MAX_TEXTS at most; pictures in base64 or as data URIs where
+    """A text or a list of texts, MAX_TEXTS at most; images in base64 or as data URIs where
     `modality` says so, MAX_IMAGES at most."""
     model: str
     """The model's name."""
@@ -62,7 +62,7 @@ class Embedding(BaseModel):
 
 
 class Usage(BaseModel):
-    """Tokens that the model read, special ones included; pictures have none."""
+    """Tokens that the model read, special ones included; images have none."""
 
     prompt_tokens: Annotated[int, Field(ge=0)]
     total_tokens: Annotated[int, Field(ge=0)]

@@ -1,4 +1,4 @@
-"""OpenAI's embeddings: texts in, and pictures as Infinity takes them; vectors out."""
+"""OpenAI's embeddings: texts in, and images as Infinity takes them; vectors out."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ _ERRORS: Final = errors(400, 404, 413, 415, 429, 503, 504)
 
 @router.post(
     "/v1/embeddings",
-    summary="Embed texts or pictures",
+    summary="Embed texts or images",
     response_model=document.EmbeddingReply,
     responses=OF_A_MODEL | _ERRORS,
     openapi_extra=document.EMBEDDINGS,
 )
 @router.post(
     "/openai/v1/embeddings",
-    summary="Embed texts or pictures, at OpenAI's base URL",
+    summary="Embed texts or images, at OpenAI's base URL",
     response_model=document.EmbeddingReply,
     responses=OF_A_MODEL | _ERRORS,
     openapi_extra=document.EMBEDDINGS,
 )
 async def embeddings(request: Request) -> Response:
-    """The vector of each text, or of each picture where `modality` says so, in their order.
+    """The vector of each text, or of each image where `modality` says so, in their order.
 
     Arrays of token ids are refused unless TOKEN_INPUTS is on: clients make them by another model's
     tokenizer, and their vectors would mean nothing. LangChain sends texts when told

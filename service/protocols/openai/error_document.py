@@ -38,7 +38,7 @@ _REASONS: Final = {
     404: "No such model, version or label",
     409: "A version cannot be loaded; everything stays as it was",
     413: "A limit of the service was passed",
-    415: "The content type, its encoding or the picture's format is not read",
+    415: "The content type, its encoding or the image's format is not read",
     429: "The model's queue is full",
     500: "Something went wrong in the service",
     503: "The model is not ready",

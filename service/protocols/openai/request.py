@@ -135,7 +135,7 @@ def _inputs(given: str | list[Any] | None, modality: str, settings: Settings) ->
     for index, each in enumerate(given):
         if each.startswith("data:image/"):
             raise InvalidInput(
-                f"input[{index}] is a picture, and would be read as a text: send "
+                f"input[{index}] is an image, and would be read as a text: send "
                 '"modality": "image"',
                 param="modality",
             )

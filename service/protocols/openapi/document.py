@@ -18,8 +18,8 @@ Responses = dict[int | str, dict[str, Any]]
 TAGS: Final = [
     {
         "name": "Models",
-        "description": "Our own, plainest way: send pictures in any form, get their classes; send "
-        "texts and pictures, get their vectors. "
+        "description": "Our own, plainest way: send images in any form, get their classes; send "
+        "texts and images, get their vectors. "
         "Errors have OpenAI's shape and the request's id.",
     },
     {
@@ -49,7 +49,7 @@ TAGS: Final = [
     },
     {
         "name": "Search",
-        "description": "Items found by what is near to them: texts, pictures and vectors go into "
+        "description": "Items found by what is near to them: texts, images and vectors go into "
         "an index, which a model fills and is asked by. Errors are those of the models' routes.",
     },
     {

@@ -1,4 +1,4 @@
-"""The picture in the document's examples: a seven, white on black, as MNIST's models take it."""
+"""The image in the document's examples: a seven, white on black, as MNIST's models take it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MODEL: Final = "mnist-lenet5"
 ENCODER: Final = "emoji-clip"
 """The model of vectors there."""
 SIZE: Final = 28
-"""Pixels of the picture's height and width."""
+"""Pixels of the image's height and width."""
 
 
 def _ink(row: int, column: int) -> bool:

@@ -23,7 +23,7 @@ from service.protocols.http.routing_key import request_key
 from service.protocols.tensorflow_serving import model_spec, schemas
 from service.protocols.tensorflow_serving.example_answers import input_of, labels_and_scores, values
 from service.protocols.tensorflow_serving.examples import read_examples, serialized
-from service.protocols.tensorflow_serving.images import classify_pictures, takes_pictures
+from service.protocols.tensorflow_serving.images import classify_images, takes_images
 from service.protocols.tensorflow_serving.predict import signature_name
 from service.protocols.tensorflow_serving.request import Document
 from service.protocols.tensorflow_serving.route import TAG, TensorFlowServingRoute
@@ -42,7 +42,7 @@ _LONG: Final = 16 * 1024
 async def classify(request: Request) -> Response:
     """Run a classification signature on examples; each gets its labels and scores.
 
-    Beyond what TensorFlow Serving does, a model of ours that classifies pictures takes examples of
+    Beyond what TensorFlow Serving does, a model of ours that classifies images takes examples of
     one feature, the file: `{"examples": [{"image": {"b64": "…"}}]}`. The best class comes first.
     """
     return await _respond(request, saved_model.CLASSIFY)
@@ -80,8 +80,8 @@ async def _answer(request: Request, spec: ModelSpec, asked: _Asked) -> Response:
     engine = cast(Engine, request.app.state.engine)
     with await model_spec.lease(engine.repository, spec) as lease:
         name = signature_name(lease, asked.signature)
-        if asked.method == saved_model.CLASSIFY and takes_pictures(lease, name):
-            results: Any = await classify_pictures(engine, lease, asked.examples)
+        if asked.method == saved_model.CLASSIFY and takes_images(lease, name):
+            results: Any = await classify_images(engine, lease, asked.examples)
         else:
             results = await _run(engine, lease, name, asked)
         reply = JSONReply(orjson.dumps({"results": results}))

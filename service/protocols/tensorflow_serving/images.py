@@ -1,4 +1,4 @@
-"""Classify, asked of our own classifiers: an example is a picture's file.
+"""Classify, asked of our own classifiers: an example is an image's file.
 
 TensorFlow Serving knows no such models: theirs parse the examples themselves.
 """
@@ -17,16 +17,16 @@ from service.errors import InvalidInput
 from service.repository.lease import Lease
 
 
-def takes_pictures(lease: Lease, signature: str) -> bool:
-    """Whether a signature is one that classifies pictures."""
+def takes_images(lease: Lease, signature: str) -> bool:
+    """Whether a signature is one that classifies images."""
     manifest = lease.manifest
     return manifest.signatures[signature].task == "classify" and manifest.image is not None
 
 
-async def classify_pictures(
+async def classify_images(
     engine: Engine, lease: Lease, examples: Sequence[Mapping[str, Any]]
 ) -> list[list[tuple[str, float]]]:
-    """The label and score of every class of each picture, the best first.
+    """The label and score of every class of each image, the best first.
 
     Raises:
         ServiceError: an example is no image, or as `classify` does.
@@ -46,7 +46,7 @@ def _file(example: Mapping[str, Any], index: int) -> bytes:
     values = [value for each in example.values() for value in (each if is_list(each) else [each])]
     if len(values) != 1 or not is_base64(values[0]):
         raise InvalidInput(
-            f"example {index} is no picture: this model takes one feature, such as "
+            f"example {index} is no image: this model takes one feature, such as "
             '{"image": {"b64": "…"}}, the bytes of an image file'
         )
     file: bytes = elements_of(values, "string", to_infinity=True)[0]

@@ -12,7 +12,7 @@ from service.protocols.openapi import example
 from service.protocols.openapi.document import OF_A_MODEL
 
 _ROWS: Final[JsonValue] = [[[pixel] for pixel in row] for row in example.PIXELS]
-"""The picture of the examples, (28, 28, 1)."""
+"""The image of the examples, (28, 28, 1)."""
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
@@ -78,7 +78,7 @@ class Examples(_Message):
         json_schema_extra={
             "examples": {
                 "digit": {
-                    "summary": "A picture's file, for our own classifiers",
+                    "summary": "An image's file, for our own classifiers",
                     "value": {"examples": [{"image": {"b64": example.FILE}}]},
                 },
                 "features": {

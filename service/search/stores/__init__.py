@@ -57,12 +57,12 @@ class Item:
     metadata: Metadata = field(default_factory=dict)
     text: str | None = None
     image: bytes | None = None
-    """A picture file, as it was sent."""
+    """An image file, as it was sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """An item that was found, without its vector and picture."""
+    """An item that was found, without its vector and image."""
 
     id: str
     score: float

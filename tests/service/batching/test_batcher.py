@@ -230,7 +230,7 @@ def test_batched_answers_are_the_unbatched_ones(
     serve(use, *workers, max_batch_size=32, max_queue=10_000, observe=sizes.append)
     assert sum(sizes) == sum(map(len, requests))
     assert max(sizes) == 32
-    assert len(np.unique(np.round(alone, 4), axis=0)) > 32, "the pictures must tell rows apart"
+    assert len(np.unique(np.round(alone, 4), axis=0)) > 32, "the images must tell rows apart"
 
 
 def test_a_batch_is_bounded_in_weight_and_takes_one_row_at_least() -> None:

@@ -124,19 +124,19 @@ def test_in_the_thick_of_it_every_caller_gets_its_own(caplog: pytest.LogCaptureF
 
 
 def test_an_idle_batcher_keeps_nothing_of_its_last_batch() -> None:
-    class Picture:
+    class EncodedImage:
         pass
 
-    async def use(batcher: Batcher[Picture, int]) -> None:
-        picture = Picture()
-        alive = weakref.ref(picture)
-        assert await batcher.submit([picture]) == [1]
-        del picture
+    async def use(batcher: Batcher[EncodedImage, int]) -> None:
+        image = EncodedImage()
+        alive = weakref.ref(image)
+        assert await batcher.submit([image]) == [1]
+        del image
         for _ in range(1000):  # the thread goes back to waiting in its own time
             if alive() is None:
                 return
             await asyncio.sleep(0.005)
-        raise AssertionError("the picture is still held")
+        raise AssertionError("the image is still held")
 
     serve(use, lambda rows: [1] * len(rows))
 

@@ -1,4 +1,4 @@
-"""Large pictures: decoded beside the event loop, bounded, each with its own answer or error."""
+"""Large images: decoded beside the event loop, bounded, each with its own answer or error."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ import pytest
 from service.batching.decoders import Decoders
 from service.errors import InvalidImage, Overloaded
 from service.manifest import ImageInput
-from service.preprocessing.image import Picture
-from tests.images import DARK, encode, picture
+from service.preprocessing.image import EncodedImage
+from tests.images import DARK, encode, image
 
 IMAGE = ImageInput(height=8, width=8, channels=1)
-LARGE = picture(245, (400, 300))
+LARGE = image(245, (400, 300))
 
 
-def opened(data: bytes) -> Picture:
-    return Picture.open(data, max_pixels=1_000_000)
+def opened(data: bytes) -> EncodedImage:
+    return EncodedImage.open(data, max_pixels=1_000_000)
 
 
 def cut(size: int) -> bytes:
-    """A noisy picture without its second half."""
+    """A noisy image without its second half."""
     whole = encode(np.random.default_rng(0).integers(0, 256, (size, size), np.uint8))
     return whole[: len(whole) // 2]
 
@@ -41,7 +41,7 @@ def decode(use: Callable[[Decoders], Awaitable[None]], max_waiting: int = 10) ->
     asyncio.run(run())
 
 
-def test_small_pictures_are_decoded_at_once_and_need_no_room() -> None:
+def test_small_images_are_decoded_at_once_and_need_no_room() -> None:
     async def use(decoders: Decoders) -> None:
         row, broken = await decoders.rows([opened(DARK), opened(cut(28))], IMAGE)
         assert isinstance(row, np.ndarray)
@@ -51,21 +51,21 @@ def test_small_pictures_are_decoded_at_once_and_need_no_room() -> None:
     decode(use, max_waiting=0)
 
 
-def test_large_pictures_are_decoded_on_other_threads_in_their_order(
+def test_large_images_are_decoded_on_other_threads_in_their_order(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     threads: list[threading.Thread] = []
-    plain = Picture.decode
+    plain = EncodedImage.decode
 
-    def recorded(self: Picture, spec: ImageInput) -> Any:
+    def recorded(self: EncodedImage, spec: ImageInput) -> Any:
         threads.append(threading.current_thread())
         return plain(self, spec)
 
-    monkeypatch.setattr(Picture, "decode", recorded)
+    monkeypatch.setattr(EncodedImage, "decode", recorded)
 
     async def use(decoders: Decoders) -> None:
         small = opened(DARK)
-        shades = [opened(picture(shade, (200, 200))) for shade in (10, 100, 200)]
+        shades = [opened(image(shade, (200, 200))) for shade in (10, 100, 200)]
         rows = await decoders.rows([shades[0], small, *shades[1:]], IMAGE)
         for row, shade in zip(rows, (10, 10, 100, 200), strict=True):
             assert isinstance(row, np.ndarray)
@@ -77,7 +77,7 @@ def test_large_pictures_are_decoded_on_other_threads_in_their_order(
     assert threading.main_thread() not in threads
 
 
-def test_a_broken_picture_is_an_error_in_its_place() -> None:
+def test_a_broken_image_is_an_error_in_its_place() -> None:
     async def use(decoders: Decoders) -> None:
         good, broken = await decoders.rows([opened(LARGE), opened(LARGE[:-60])], IMAGE)
         assert isinstance(good, np.ndarray)
@@ -90,18 +90,18 @@ def test_too_many_are_refused_at_once_and_those_that_left_make_room(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     let = threading.Event()
-    plain = Picture.decode
+    plain = EncodedImage.decode
 
-    def held(self: Picture, spec: ImageInput) -> Any:
+    def held(self: EncodedImage, spec: ImageInput) -> Any:
         assert self.pixels == 28 * 28 or let.wait(30)
         return plain(self, spec)
 
-    monkeypatch.setattr(Picture, "decode", held)
+    monkeypatch.setattr(EncodedImage, "decode", held)
 
     async def use(decoders: Decoders) -> None:
         waiting = asyncio.create_task(decoders.rows([opened(LARGE)] * 2, IMAGE))
         await asyncio.sleep(0)
-        with pytest.raises(Overloaded, match="2 pictures wait"):
+        with pytest.raises(Overloaded, match="2 images wait"):
             await decoders.rows([opened(LARGE)] * 2, IMAGE)
         assert len(await decoders.rows([opened(DARK)], IMAGE)) == 1, "small ones need no room"
         waiting.cancel()

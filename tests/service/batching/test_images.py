@@ -1,4 +1,4 @@
-"""Pictures to rows: what a batch is padded to, and what stands in each row."""
+"""Images to rows: what a batch is padded to, and what stands in each row."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ IMAGE = ImageInput(height=8, width=8, channels=1)
 
 
 class Recorder:
-    """A signature that answers the mean of each picture, and keeps the sizes it was run with."""
+    """A signature that answers the mean of each image, and keeps the sizes it was run with."""
 
     def __init__(self) -> None:
         self.sizes: list[int] = []
@@ -75,9 +75,9 @@ def test_padding_does_not_change_an_answer(models_dir: Path) -> None:
     assert manifest.image is not None
     placement = Placement(Device("cpu"), "float32", threads=0)
     program = openvino.load(export, manifest.signatures, placement)
-    pictures = np.random.default_rng(3).integers(0, 256, (13, 8, 8, 1), np.uint8)
-    together = ImageBatches(program["classify"], manifest.image, 32)(list(pictures))
+    images = np.random.default_rng(3).integers(0, 256, (13, 8, 8, 1), np.uint8)
+    together = ImageBatches(program["classify"], manifest.image, 32)(list(images))
     one_by_one = ImageBatches(program["classify"], manifest.image, 1)
-    for picture, answer in zip(pictures, together, strict=True):
-        [alone] = one_by_one([picture])
+    for image, answer in zip(images, together, strict=True):
+        [alone] = one_by_one([image])
         np.testing.assert_allclose(_good(answer), _good(alone), rtol=0, atol=1e-5)

@@ -129,7 +129,7 @@ def test_any_nesting_is_read_as_numpy_would_or_refused(way: str) -> None:
 @pytest.mark.parametrize(
     "shape", [(2, 3, 4), (1, 8, 8, 3), (5, 1), (1, 5), (0,), (3, 0), (1,) * 64]
 )
-def test_pictures_are_read_whole(shape: tuple[int, ...]) -> None:
+def test_images_are_read_whole(shape: tuple[int, ...]) -> None:
     array = np.random.default_rng(0).random(shape, np.float32)
     text = json.dumps(array.tolist())
     for way in WAYS:

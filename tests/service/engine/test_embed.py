@@ -1,4 +1,4 @@
-"""Vectors of texts and pictures, in any mixture, and of how many dimensions."""
+"""Vectors of texts and images, in any mixture, and of how many dimensions."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def embed(engine: Engine, lease: Lease, inputs: Sequence[Input], **options
     return await embedding.embed(engine, lease, Inputs(inputs), **options)
 
 
-def test_pictures_and_texts_come_back_in_their_order(colours_dir: Path) -> None:
+def test_images_and_texts_come_back_in_their_order(colours_dir: Path) -> None:
     async def use(engine: Engine) -> None:
         inputs: list[Input] = ["blue", RED, "a photo of the green", "red", GREEN, BLUE]
         with await engine.repository.lease(ModelSpec(), "embed") as lease:
@@ -85,7 +85,7 @@ def test_thousands_of_texts_are_answered_as_each_alone(colours_dir: Path) -> Non
         (["red", ""], InvalidInput, r"input\[1\]: the text is empty", "input[1]"),
         (["\ud800"], InvalidInput, r"input\[0\]: the text is not Unicode", "input[0]"),
         (["red", "red " * 99], InvalidInput, r"input\[1\]: the text has 101 tokens", "input[1]"),
-        (["red", b"no picture"], InvalidImage, r"input\[1\]: ", "input[1]"),
+        (["red", b"no image"], InvalidImage, r"input\[1\]: ", "input[1]"),
         ([RED, RED[:60]], InvalidImage, r"input\[1\]: ", "input[1]"),
         ([np.array([99], np.int32)], InvalidInput, r"input\[0\]: the tokens", "input[0]"),
         ([RED] * 65, InputTooLarge, "65 images; at most 64", "input"),

@@ -28,11 +28,11 @@ from service.errors import (
     UnsupportedTask,
     VersionNotFound,
 )
-from service.preprocessing.image import Picture
+from service.preprocessing.image import EncodedImage
 from service.repository.model_spec import ModelSpec
 from service.settings import Settings
 from tests.exports import write_classifier, write_foreign
-from tests.images import DARK, LIGHT, picture
+from tests.images import DARK, LIGHT, image
 from tests.slow import write_slow_classifier
 
 
@@ -71,14 +71,14 @@ _ANY = ModelSpec()
 async def classify(
     engine: Engine, files: Sequence[bytes], spec: ModelSpec = _ANY, **options: Any
 ) -> list[list[Prediction]]:
-    """Classify picture files by the model of a spec, or by the only one that can."""
+    """Classify image files by the model of a spec, or by the only one that can."""
     with await engine.repository.lease(spec, "classify") as lease:
         return await classifying.classify(engine, lease, Inputs(files, "images"), **options)
 
 
-def test_pictures_come_back_as_labels_in_their_order(models_dir: Path) -> None:
+def test_images_come_back_as_labels_in_their_order(models_dir: Path) -> None:
     async def use(engine: Engine) -> None:
-        large = picture(128, (300, 200))
+        large = image(128, (300, 200))
         answer = await classify(engine, [LIGHT, large, DARK], top_k=2)
         assert [row[0].label for row in answer] == ["light", "middle", "dark"]
         for row in answer:
@@ -134,7 +134,7 @@ def test_tensors_go_in_and_come_out(mixed: Path) -> None:
     serve(mixed, use)
 
 
-def test_pixels_as_tensors_join_the_batches_of_pictures(models_dir: Path) -> None:
+def test_pixels_as_tensors_join_the_batches_of_images(models_dir: Path) -> None:
     async def use(engine: Engine) -> None:
         pixels = np.zeros((40, 8, 8, 1), np.uint8)  # more than one batch
         pixels[1::2] = 255
@@ -170,7 +170,7 @@ def test_limits_are_refused_with_their_numbers(models_dir: Path) -> None:
             with pytest.raises(InvalidInput, match=rf"top_k.* 1 .*5.* {top_k}"):
                 await classify(engine, [DARK], top_k=top_k)
         with pytest.raises(InputTooLarge, match=r"images\[1\]: .*pixels") as caught:
-            await classify(engine, [DARK, picture(0, (101, 100))])
+            await classify(engine, [DARK, image(0, (101, 100))])
         assert caught.value.param == "images[1]"
 
     serve(models_dir, use, max_images=3, max_top_k=5, max_image_pixels=10_000)
@@ -178,15 +178,15 @@ def test_limits_are_refused_with_their_numbers(models_dir: Path) -> None:
 
 @pytest.mark.parametrize(
     "broken",
-    [b"no picture", LIGHT[:-30], picture(9, (400, 300))[:-50]],
+    [b"no image", LIGHT[:-30], image(9, (400, 300))[:-50]],
     ids=["nonsense", "small and cut", "large and cut"],
 )
-def test_a_picture_that_cannot_be_decoded_is_named(models_dir: Path, broken: bytes) -> None:
+def test_an_image_that_cannot_be_decoded_is_named(models_dir: Path, broken: bytes) -> None:
     async def use(engine: Engine) -> None:
         good = asyncio.gather(*(classify(engine, [DARK, LIGHT]) for _ in range(20)))
         with pytest.raises(InvalidInput, match=r"images\[2\]: ") as caught:
             await classify(engine, [DARK, LIGHT, broken])
-        assert isinstance(caught.value, InvalidImage) or broken == b"no picture"
+        assert isinstance(caught.value, InvalidImage) or broken == b"no image"
         assert caught.value.param == "images[2]"
         for answer in await good:
             assert [row[0].label for row in answer] == ["dark", "light"]
@@ -194,21 +194,21 @@ def test_a_picture_that_cannot_be_decoded_is_named(models_dir: Path, broken: byt
     serve(models_dir, use)
 
 
-def test_large_pictures_are_decoded_off_the_event_loop(
+def test_large_images_are_decoded_off_the_event_loop(
     models_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     homes: dict[int, str] = {}
-    plain = Picture.decode
+    plain = EncodedImage.decode
 
-    def recorded(self: Picture, spec: Any) -> Any:
+    def recorded(self: EncodedImage, spec: Any) -> Any:
         homes[self.pixels] = threading.current_thread().name
         return plain(self, spec)
 
-    monkeypatch.setattr(Picture, "decode", recorded)
+    monkeypatch.setattr(EncodedImage, "decode", recorded)
 
     async def use(engine: Engine) -> None:
         await classify(engine, [DARK])
-        await classify(engine, [picture(1, (640, 480))])
+        await classify(engine, [image(1, (640, 480))])
 
     serve(models_dir, use)
     assert homes[28 * 28] == threading.current_thread().name

@@ -1,4 +1,4 @@
-"""Pictures classified by labels that nobody trained for."""
+"""Images classified by labels that nobody trained for."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def _file(colour: str) -> bytes:
     return encode(np.full((8, 8, 3), COLOURS[colour], np.uint8))
 
 
-def _form(server: Server, *pictures: str, **fields: str | list[str]) -> httpx.Response:
-    files = [("image", _file(each)) for each in pictures]
+def _form(server: Server, *images: str, **fields: str | list[str]) -> httpx.Response:
+    files = [("image", _file(each)) for each in images]
     return server.client.post("/v1/classify", files=files, data=fields)
 
 
@@ -42,7 +42,7 @@ def _json(server: Server, **fields: Any) -> httpx.Response:
     return server.client.post("/v1/classify", json={"images": files, **fields})
 
 
-def test_a_picture_is_what_the_nearest_label_says(colours: Server) -> None:
+def test_an_image_is_what_the_nearest_label_says(colours: Server) -> None:
     reply = _form(colours, "blue", "white", candidate_labels="red, blue,white")
     assert reply.status_code == 200, reply.text
     answer = reply.json()
@@ -133,7 +133,7 @@ def test_a_model_that_cannot_says_why_and_what_can_be_asked(others: Server, serv
 
 
 def test_the_only_model_that_embeds_both_need_not_be_named(others: Server) -> None:
-    # `words` embeds texts alone; `cool`, the other, may be left out where a picture is sent.
+    # `words` embeds texts alone; `cool`, the other, may be left out where an image is sent.
     reply = others.client.post("/v1/embed", files=[("image", _file("red"))])
     assert reply.json()["model"] == "cool"
     several = others.client.post("/v1/embed", json={"input": "red"}).json()["error"]

@@ -1,4 +1,4 @@
-"""Fits: exact sizes, the right part of the picture, one resampling."""
+"""Fits: exact sizes, the right part of the image, one resampling."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _spec(fit: Fit, **fields: Any) -> ImageInput:
     return ImageInput(**{"height": 24, "width": 36, "channels": 3, "fit": fit, **fields})
 
 
-def _picture(size: tuple[int, int]) -> Image.Image:
+def _image(size: tuple[int, int]) -> Image.Image:
     rng = np.random.default_rng(size[0])
     return Image.fromarray(rng.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
 
@@ -28,16 +28,16 @@ def _picture(size: tuple[int, int]) -> Image.Image:
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("channels", [1, 3])
 def test_every_size_comes_out_exact(name: Fit, size: tuple[int, int], channels: int) -> None:
-    picture = _picture(size).convert("L" if channels == 1 else "RGB")
+    image = _image(size).convert("L" if channels == 1 else "RGB")
 
-    pixels = fits.fit(picture, _spec(name, channels=channels))
+    pixels = fits.fit(image, _spec(name, channels=channels))
 
     assert pixels.shape == (24, 36, channels)
     assert pixels.dtype == np.uint8
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-def test_a_plain_picture_stays_plain(size: tuple[int, int]) -> None:
+def test_a_plain_image_stays_plain(size: tuple[int, int]) -> None:
     plain = Image.new("RGB", size, (10, 200, 90))
 
     for name in ("stretch", "center-crop", "resize-crop"):
@@ -45,11 +45,11 @@ def test_a_plain_picture_stays_plain(size: tuple[int, int]) -> None:
 
 
 def test_stretch_is_pillows_resize() -> None:
-    picture = _picture((50, 40))
+    image = _image((50, 40))
     for resample in ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"):
         filter_ = Image.Resampling[resample.upper()]
-        expected = np.asarray(picture.resize((36, 24), filter_))
-        assert np.array_equal(fits.fit(picture, _spec("stretch", resample=resample)), expected)
+        expected = np.asarray(image.resize((36, 24), filter_))
+        assert np.array_equal(fits.fit(image, _spec("stretch", resample=resample)), expected)
 
 
 def test_pad_keeps_the_aspect_and_centres() -> None:
@@ -79,11 +79,11 @@ def test_center_crop_shows_the_middle() -> None:
 
 
 def test_center_crop_is_symmetric() -> None:
-    picture = _picture((101, 64))
+    image = _image((101, 64))
     spec = _spec("center-crop", height=31, width=31)
 
-    there = fits.fit(picture, spec)
-    back = fits.fit(picture.transpose(Image.Transpose.ROTATE_180), spec)
+    there = fits.fit(image, spec)
+    back = fits.fit(image.transpose(Image.Transpose.ROTATE_180), spec)
 
     assert np.abs(there.astype(int) - back[::-1, ::-1]).max() <= 1
 
@@ -96,31 +96,31 @@ def test_center_crop_is_symmetric() -> None:
 @pytest.mark.parametrize("resample", ["bicubic", "bilinear", "lanczos"])
 def test_resize_crop_is_pillows_resize_and_then_a_cut(size: tuple[int, int], resample: Any) -> None:
     """As transformers' CLIPImageProcessor does: the shortest side to 32, the other rounded down."""
-    picture, shortest = _picture(size), min(size)
+    image, shortest = _image(size), min(size)
     width, height = (int(32 * side / shortest) for side in size)
     left, top = (width - 32) // 2, (height - 32) // 2
-    resized = picture.resize((width, height), Image.Resampling[resample.upper()])
+    resized = image.resize((width, height), Image.Resampling[resample.upper()])
     expected = np.asarray(resized.crop((left, top, left + 32, top + 32))).astype(int)
 
-    pixels = fits.fit(picture, _spec("resize-crop", height=32, width=32, resample=resample))
+    pixels = fits.fit(image, _spec("resize-crop", height=32, width=32, resample=resample))
 
     assert np.abs(pixels - expected).max() <= 1  # what Pillow rounds between its passes
 
 
-def test_a_picture_of_the_models_size_is_not_resampled() -> None:
-    picture = _picture((36, 24))
+def test_an_image_of_the_models_size_is_not_resampled() -> None:
+    image = _image((36, 24))
 
     for name in ("stretch", "pad", "center-crop", "resize-crop"):
         spec = _spec(name, resample="lanczos")
-        assert np.array_equal(fits.fit(picture, spec), np.asarray(picture))
+        assert np.array_equal(fits.fit(image, spec), np.asarray(image))
 
 
 def test_training_fits_arrays_by_the_same_functions() -> None:
-    picture = _picture((50, 40))
+    image = _image((50, 40))
 
     assert np.array_equal(
-        fit(np.asarray(picture), _spec("center-crop")),
-        fits.fit(picture, _spec("center-crop")),
+        fit(np.asarray(image), _spec("center-crop")),
+        fits.fit(image, _spec("center-crop")),
     )
 
 
@@ -134,5 +134,5 @@ def test_what_the_fit_needs_is_what_it_makes(name: Fit, size: tuple[int, int]) -
     assert any(covers) if name == "pad" else all(covers)
 
 
-def test_nearest_needs_the_whole_picture() -> None:
+def test_nearest_needs_the_whole_image() -> None:
     assert fits.size_needed((640, 480), _spec("stretch", resample="nearest")) is None

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from service.errors import InputTooLarge, InvalidImage
-from service.preprocessing.image import Picture
+from service.preprocessing.image import EncodedImage
 from tests.service.preprocessing.test_image import LIMIT, chunk, file, png
 
 
@@ -49,7 +49,7 @@ def test_a_bomb_is_refused_by_its_header(name: str) -> None:
     tracemalloc.start()
     try:
         with pytest.raises(InputTooLarge):
-            Picture.open(BOMBS[name], max_pixels=LIMIT)
+            EncodedImage.open(BOMBS[name], max_pixels=LIMIT)
         assert tracemalloc.get_traced_memory()[1] < 1_000_000
     finally:
         tracemalloc.stop()
@@ -65,31 +65,31 @@ def test_a_tiff_of_many_strips_or_huge_tiles_is_refused() -> None:
             struct.pack_into("<I", data, at + 4, 5_000_000)
 
     with pytest.raises(InputTooLarge, match="strips"):
-        Picture.open(bytes(data), max_pixels=LIMIT)
+        EncodedImage.open(bytes(data), max_pixels=LIMIT)
 
 
 def test_text_chunks_that_expand_are_refused() -> None:
     expanding = chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(50_000_000)))
 
     with pytest.raises(InvalidImage):
-        Picture.open(png(1, 1, 8, 0, b"\0\0", expanding), max_pixels=LIMIT)
+        EncodedImage.open(png(1, 1, 8, 0, b"\0\0", expanding), max_pixels=LIMIT)
 
 
 def test_a_jpeg_of_endless_scans_is_refused() -> None:
     data = file(Image.new("RGB", (64, 48), "red"), "JPEG", progressive=True)
 
     with pytest.raises(InvalidImage, match="scans"):
-        Picture.open(data + b"\xff\xda" * 1000, max_pixels=LIMIT)
+        EncodedImage.open(data + b"\xff\xda" * 1000, max_pixels=LIMIT)
 
 
 def test_what_pillow_decodes_in_python_is_refused_above_a_few_megapixels() -> None:
     with pytest.raises(InputTooLarge, match="PNG"):
-        Picture.open(b"P2 4000 4000 255\n", max_pixels=50_000_000)
+        EncodedImage.open(b"P2 4000 4000 255\n", max_pixels=50_000_000)
 
 
 def test_a_little_less_than_the_limit_is_read() -> None:
     plain = file(Image.new("1", (1000, 1000)))
 
-    assert Picture.open(plain, max_pixels=1_000_000).pixels == 1_000_000
+    assert EncodedImage.open(plain, max_pixels=1_000_000).pixels == 1_000_000
     with pytest.raises(InputTooLarge, match="1000×1000 pixels"):
-        Picture.open(plain, max_pixels=999_999)
+        EncodedImage.open(plain, max_pixels=999_999)

@@ -1,4 +1,4 @@
-"""Picture files of every mode, orientation and kind: upright pixels, or a refusal that helps."""
+"""Image files of every mode, orientation and kind: upright pixels, or a refusal that helps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from PIL import Image, ImageCms, ImageFile, ImageOps, features
 
 from service.errors import InvalidImage, RequestError, UnsupportedType
 from service.manifest import ImageInput
-from service.preprocessing.image import FORMATS, Picture
+from service.preprocessing.image import FORMATS, EncodedImage
 
 Pixels = NDArray[np.uint8]
 LIMIT = 1_000_000
@@ -31,9 +31,9 @@ def file(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
 
 def decode(data: bytes, channels: Literal[1, 3] = 3, size: tuple[int, int] | None = None) -> Pixels:
     """The pixels at the file's own size, or another (width, height)."""
-    picture = Picture.open(data, max_pixels=LIMIT)
-    width, height = size or (picture.width, picture.height)
-    return picture.decode(ImageInput(height=height, width=width, channels=channels))
+    image = EncodedImage.open(data, max_pixels=LIMIT)
+    width, height = size or (image.width, image.height)
+    return image.decode(ImageInput(height=height, width=width, channels=channels))
 
 
 def chunk(name: bytes, data: bytes) -> bytes:
@@ -229,7 +229,7 @@ def test_the_first_frame_counts(kind: str) -> None:
 
 @pytest.mark.parametrize("fit", ["stretch", "pad", "center-crop", "resize-crop"])
 @pytest.mark.parametrize("orientation", [1, 6])
-def test_a_large_jpeg_decoded_small_is_the_same_picture(fit: Any, orientation: int) -> None:
+def test_a_large_jpeg_decoded_small_is_the_same_image(fit: Any, orientation: int) -> None:
     rng = np.random.default_rng(0)
     small = Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8))
     exif = Image.Exif()
@@ -238,18 +238,18 @@ def test_a_large_jpeg_decoded_small_is_the_same_picture(fit: Any, orientation: i
     decoded = ImageOps.exif_transpose(Image.open(io.BytesIO(jpeg)))
     spec = ImageInput(height=60, width=80, channels=3, fit=fit)
 
-    there = Picture.open(jpeg, max_pixels=LIMIT).decode(spec).astype(int)
-    full = Picture.open(file(decoded), max_pixels=LIMIT).decode(spec)
+    there = EncodedImage.open(jpeg, max_pixels=LIMIT).decode(spec).astype(int)
+    full = EncodedImage.open(file(decoded), max_pixels=LIMIT).decode(spec)
 
     assert np.abs(there - full).mean() < 1
 
 
-def test_a_picture_may_be_decoded_again(photo: Image.Image) -> None:
-    picture = Picture.open(file(photo, "JPEG"), max_pixels=LIMIT)
+def test_an_image_may_be_decoded_again(photo: Image.Image) -> None:
+    image = EncodedImage.open(file(photo, "JPEG"), max_pixels=LIMIT)
     spec = ImageInput(height=7, width=9, channels=1)
 
-    assert np.array_equal(picture.decode(spec), picture.decode(spec))
-    assert (picture.width, picture.height, picture.pixels) == (64, 48, 64 * 48)
+    assert np.array_equal(image.decode(spec), image.decode(spec))
+    assert (image.width, image.height, image.pixels) == (64, 48, 64 * 48)
 
 
 def test_many_threads_decode_at_once(photo: Image.Image) -> None:
@@ -281,13 +281,13 @@ def test_every_format_on_the_list_is_read(photo: Image.Image, kind: str) -> None
 @pytest.mark.parametrize("kind", ["EPS", "PDF", "JPEG2000"])
 def test_other_formats_are_refused_by_name(photo: Image.Image, kind: str) -> None:
     with pytest.raises(UnsupportedType, match="PNG, JPEG, GIF"):
-        Picture.open(file(photo, kind), max_pixels=LIMIT)
+        EncodedImage.open(file(photo, kind), max_pixels=LIMIT)
 
 
-@pytest.mark.parametrize("data", [b"", b"no picture", b"\0" * 4096, b"<html>", b"\x89PNG"])
-def test_what_is_no_picture_is_refused(data: bytes) -> None:
+@pytest.mark.parametrize("data", [b"", b"no image", b"\0" * 4096, b"<html>", b"\x89PNG"])
+def test_what_is_no_image_is_refused(data: bytes) -> None:
     with pytest.raises(InvalidImage):
-        Picture.open(data, max_pixels=LIMIT)
+        EncodedImage.open(data, max_pixels=LIMIT)
 
 
 @pytest.mark.parametrize("kind", KINDS)

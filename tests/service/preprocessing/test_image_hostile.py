@@ -14,7 +14,7 @@ import pytest
 
 from service.errors import RequestError
 from service.manifest import ImageInput
-from service.preprocessing.image import Picture
+from service.preprocessing.image import EncodedImage
 from tests import ROOT
 
 FOLDER = Path(os.environ.get("DATASETS_DIR") or ROOT.parent / "shared" / "data") / "hostile-images"
@@ -39,7 +39,7 @@ def test_a_hostile_file_gives_pixels_or_a_clean_refusal(case: dict[str, Any]) ->
     data = (FOLDER / case["file"]).read_bytes()
     for spec in SPECS:
         try:
-            pixels = Picture.open(data, max_pixels=20_000_000).decode(spec)
+            pixels = EncodedImage.open(data, max_pixels=20_000_000).decode(spec)
         except RequestError as refusal:
             assert case["expected"] in {"rejected", "either"}, refusal
             assert len(refusal.message) < 400
@@ -54,16 +54,16 @@ def test_a_hostile_file_gives_pixels_or_a_clean_refusal(case: dict[str, Any]) ->
 )
 def test_a_turned_file_shows_what_the_upright_one_shows(case: dict[str, Any]) -> None:
     width, height = case["upright_size"]
-    pixels = Picture.open((FOLDER / case["file"]).read_bytes(), max_pixels=20_000_000).decode(
+    pixels = EncodedImage.open((FOLDER / case["file"]).read_bytes(), max_pixels=20_000_000).decode(
         ImageInput(height=height, width=width, channels=3)
     )
     family = case["file"].rsplit("-", 1)[0]
     if case["category"] == "exif" and family in {"exif-orientation", "exif-landscape"}:
         first = "exif-orientation-2.jpg" if family == "exif-orientation" else "exif-landscape-1.jpg"
         if case["file"].endswith(".jpg"):
-            reference = Picture.open((FOLDER / first).read_bytes(), max_pixels=20_000_000).decode(
-                ImageInput(height=height, width=width, channels=3)
-            )
+            reference = EncodedImage.open(
+                (FOLDER / first).read_bytes(), max_pixels=20_000_000
+            ).decode(ImageInput(height=height, width=width, channels=3))
             difference = np.abs(pixels.astype(int) - reference)
             assert difference.mean() < 6  # each was compressed anew
 
@@ -71,14 +71,14 @@ def test_a_turned_file_shows_what_the_upright_one_shows(case: dict[str, Any]) ->
 def test_nothing_reaches_stderr_from_python() -> None:
     code = f"""
 import pathlib
-from service.preprocessing.image import Picture
+from service.preprocessing.image import EncodedImage
 from service.manifest import ImageInput
 from service.errors import RequestError
 from tests import ROOT
 for path in sorted(pathlib.Path({str(FOLDER)!r}).iterdir()):
     try:
         spec = ImageInput(height=8, width=8, channels=3)
-        Picture.open(path.read_bytes(), max_pixels=20_000_000).decode(spec)
+        EncodedImage.open(path.read_bytes(), max_pixels=20_000_000).decode(spec)
     except RequestError:
         pass
 """

@@ -14,14 +14,14 @@ from PIL.PngImagePlugin import PngInfo
 
 from service.errors import InvalidImage
 from service.manifest import ImageInput
-from service.preprocessing.image import Picture
+from service.preprocessing.image import EncodedImage
 from service.preprocessing.png import decode
 
 CHANNELS = {"L": 1, "RGB": 3, "RGBA": 4}
 
 
 def noise(mode: str, width: int = 28, height: int = 28) -> Image.Image:
-    """A smooth picture with specks: Pillow's writer chooses each of the five filters for it."""
+    """A smooth image with specks: Pillow's writer chooses each of the five filters for it."""
     random = np.random.default_rng(width * 100 + height)
     rows, columns = np.mgrid[:height, :width]
     smooth = np.stack([rows * 7, columns * 5, rows + columns, 255 - rows], axis=-1)
@@ -30,9 +30,9 @@ def noise(mode: str, width: int = 28, height: int = 28) -> Image.Image:
     return Image.fromarray(pixels[:, :, 0] if mode == "L" else pixels)
 
 
-def png(picture: Image.Image, **options: Any) -> bytes:
+def png(image: Image.Image, **options: Any) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG", **options)
+    image.save(buffer, "PNG", **options)
     return buffer.getvalue()
 
 
@@ -51,11 +51,11 @@ def by_hand(
 @pytest.mark.parametrize("size", [(1, 1), (28, 28), (64, 64), (2048, 2), (3, 61)])
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
 def test_the_pixels_are_those_that_were_saved(mode: str, size: tuple[int, int]) -> None:
-    picture = noise(mode, *size)
-    decoded = decode(png(picture))
+    image = noise(mode, *size)
+    decoded = decode(png(image))
     assert decoded is not None
     assert (decoded.mode, decoded.size) == (mode, size)
-    assert decoded.tobytes() == picture.tobytes()
+    assert decoded.tobytes() == image.tobytes()
 
 
 def test_a_file_in_several_parts_is_read_too() -> None:
@@ -106,13 +106,13 @@ def test_info_beside_the_pixels_is_left_to_pillow() -> None:
     assert decode(png(noise("L"), pnginfo=info)) is None
 
 
-def test_one_without_pixels_is_no_picture() -> None:
+def test_one_without_pixels_is_no_image() -> None:
     with pytest.raises(InvalidImage, match="header is broken"):
-        Picture.open(by_hand(b"", side=0), max_pixels=1000)
+        EncodedImage.open(by_hand(b"", side=0), max_pixels=1000)
 
 
 @pytest.mark.parametrize("pixels", [bytes(19), b"\x07" + bytes(19)], ids=["short", "filter"])
 def test_a_broken_one_is_refused_as_ever(pixels: bytes) -> None:
-    picture = Picture.open(by_hand(pixels), max_pixels=1000)
+    image = EncodedImage.open(by_hand(pixels), max_pixels=1000)
     with pytest.raises(InvalidImage, match="4×4 pixels cannot be decoded"):
-        picture.decode(ImageInput(height=4, width=4, channels=1))
+        image.decode(ImageInput(height=4, width=4, channels=1))

@@ -18,7 +18,7 @@ from tests import exports_foreign
 from tests.bad_requests import BAD_REQUESTS, refusal
 from tests.exports import write_classifier
 from tests.exports_foreign import predict_log
-from tests.images import picture
+from tests.images import image
 from tests.server import Server
 
 PLANS = """
@@ -222,7 +222,7 @@ def test_a_model_that_failed_to_load_is_unavailable(server: Server) -> None:
 
 def test_recorded_requests_warm_a_version_up_before_it_answers(server: Server) -> None:
     [line] = [line for line in server.log if "recorded requests" in line]
-    assert "half_plus_two/123: 2 recorded requests warmed it up" in line
+    assert "half_plus_two/123: warmed up with 2 recorded requests" in line
     [status] = server.client.get("/v1/models/cold").json()["model_version_status"]
     assert status["state"] == "END"
     reason = status["status"]["error_message"]
@@ -333,15 +333,15 @@ def test_outputs_that_are_no_answer_are_a_bad_request(
     assert reason in refusal(ask(server, f"examples:{path}", body), 400)
 
 
-def test_our_own_exports_classify_pictures(server: Server) -> None:
-    files = [base64.b64encode(picture(value)).decode() for value in (0, 255)]
+def test_our_own_exports_classify_images(server: Server) -> None:
+    files = [base64.b64encode(image(value)).decode() for value in (0, 255)]
     body = {"examples": [{"image": {"b64": files[0]}}, {"image": [{"b64": files[1]}]}]}
     first, second = answer(server, "shade:classify", body)["results"]
     assert [label for label, _ in first] == ["dark", "middle", "light"]
     assert [label for label, _ in second] == ["light", "middle", "dark"]
     assert sum(score for _, score in first) == pytest.approx(1, abs=1e-2)
     said = refusal(ask(server, "shade:classify", {"examples": EXAMPLES}), 400)
-    assert said.startswith("example 0 is no picture")
+    assert said.startswith("example 0 is no image")
     said = refusal(ask(server, "shade:classify", {"instances": []}), 400)
     assert said.endswith("key 'examples' is expected and was not found")
     said = refusal(ask(server, "shade:regress", {"examples": EXAMPLES}), 400)

@@ -11,10 +11,10 @@ from PIL import Image
 from training.analysis import plots
 
 
-def _is_a_picture(path: Path) -> bool:
-    with Image.open(path) as picture:
-        extremes = picture.convert("L").getextrema()
-        return picture.format == "PNG" and min(picture.size) > 200 and extremes != (255, 255)
+def _is_an_image(path: Path) -> bool:
+    with Image.open(path) as image:
+        extremes = image.convert("L").getextrema()
+        return image.format == "PNG" and min(image.size) > 200 and extremes != (255, 255)
 
 
 @pytest.mark.parametrize("epochs", [1, 12])
@@ -22,7 +22,7 @@ def _is_a_picture(path: Path) -> bool:
 def test_curves(tmp_path: Path, what: str, epochs: int) -> None:
     values = list(np.linspace(0.5, 0.9, epochs))
     plots.save_curves(tmp_path / "c.png", values, values, kept=epochs - 1, what=what, title="tiny")
-    assert _is_a_picture(tmp_path / "c.png")
+    assert _is_an_image(tmp_path / "c.png")
 
 
 @pytest.mark.parametrize("num_classes", [2, 10, 40])
@@ -30,7 +30,7 @@ def test_confusion(tmp_path: Path, num_classes: int) -> None:
     truth = np.arange(100) % num_classes
     labels = [f"class {index}" for index in range(num_classes)]
     plots.save_confusion(tmp_path / "c.png", truth, np.roll(truth, 1), labels)
-    assert _is_a_picture(tmp_path / "c.png")
+    assert _is_an_image(tmp_path / "c.png")
 
 
 @pytest.mark.parametrize("wrong", [0, 3, 90])
@@ -41,4 +41,4 @@ def test_mistakes(tmp_path: Path, wrong: int, channels: int) -> None:
     probabilities = np.tile(np.array([0.9, 0.1], np.float32), (100, 1))
     probabilities[:wrong] = [0.2, 0.8]
     plots.save_mistakes(tmp_path / "m.png", images, truth, probabilities, ["no", "yes"])
-    assert _is_a_picture(tmp_path / "m.png")
+    assert _is_an_image(tmp_path / "m.png")

@@ -29,14 +29,14 @@ def model() -> keras.Model:
 
 
 def test_logits_are_cosines_by_the_temperature(model: keras.Model) -> None:
-    pictures = np.asarray(model.get_layer("image_encoder")(IMAGES))
+    images = np.asarray(model.get_layer("image_encoder")(IMAGES))
     texts = np.asarray(model.get_layer("text_encoder")(TOKENS))
-    for vectors in (pictures, texts):
+    for vectors in (images, texts):
         np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
     logits = model({"images": IMAGES, "tokens": TOKENS[:2]})
     shapes = {name: tuple(each.shape) for name, each in logits.items()}
     assert shapes == {"pairs": (4, 2), "images": (4, 3), "texts": (2, 3)}
-    expected = pictures @ texts[:2].T / 0.07
+    expected = images @ texts[:2].T / 0.07
     np.testing.assert_allclose(logits["pairs"], expected, rtol=1e-3, atol=1e-4)
 
 

@@ -61,12 +61,12 @@ def test_the_parameters_are_the_authors(variant: str, count: int) -> None:
 
 
 def test_logits_are_cosines_by_the_temperature(model: keras.Model) -> None:
-    pictures, texts = np.asarray(model.get_layer("image_encoder")(IMAGES)), _texts(model, TOKENS)
-    for vectors in (pictures, texts):
+    images, texts = np.asarray(model.get_layer("image_encoder")(IMAGES)), _texts(model, TOKENS)
+    for vectors in (images, texts):
         assert vectors.shape == (3, 6)
         np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
     logits = model({"images": IMAGES, "tokens": TOKENS[:2]})["pairs"]
-    np.testing.assert_allclose(logits, pictures @ texts[:2].T / 0.07, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(logits, images @ texts[:2].T / 0.07, rtol=1e-3, atol=1e-4)
 
 
 def test_padding_changes_nothing_and_words_do(model: keras.Model) -> None:
@@ -91,7 +91,7 @@ def test_a_text_is_read_at_its_end(model: keras.Model) -> None:
     )
 
 
-def test_a_picture_is_normalized_by_channel() -> None:
+def test_an_image_is_normalized_by_channel() -> None:
     one = _model(mean=(0.5, 0.5, 0.5), std=(0.5, 0.25, 0.125)).get_layer("image_encoder")
     seen = keras.Model(one.input, one.get_layer("normalized").output)
     seen = seen(np.full((1, 16, 16, 3), 255.0))

@@ -16,7 +16,7 @@ Draw = Callable[[Path], Path | tuple[Path, ...]]
 
 def _one(folder: Path) -> Path:
     path = folder / "one.png"
-    path.write_bytes(b"picture")
+    path.write_bytes(b"image")
     return path
 
 
@@ -54,7 +54,7 @@ def test_figures_are_drawn_into_the_folder(
     assert capsys.readouterr().out.split() == [
         str(folder / name) for name in ("one.png", "one.png", "two.png")
     ]
-    assert (folder / "one.png").read_bytes() == b"picture"
+    assert (folder / "one.png").read_bytes() == b"image"
 
 
 @pytest.mark.usefixtures("figures")

@@ -17,13 +17,13 @@ from training.errors import DatasetError
 
 
 @pytest.fixture
-def pictures() -> NDArray[np.uint8]:
+def images() -> NDArray[np.uint8]:
     return np.random.default_rng(0).integers(0, 256, (30, 32, 32, 3), dtype=np.uint8)
 
 
-def _strips(pictures: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def _strips(images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     files = []
-    for strip in np.split(pictures, 2):
+    for strip in np.split(images, 2):
         file = io.BytesIO()
         Image.fromarray(strip.reshape(-1, 32, 3)).save(file, "WEBP", lossless=True)
         files.append(file.getvalue())
@@ -31,35 +31,35 @@ def _strips(pictures: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.
     return np.frombuffer(b"".join(files), np.uint8), offsets
 
 
-def _write_strips(path: Path, pictures: NDArray[np.uint8]) -> None:
-    strips, offsets = _strips(pictures)
-    labels = np.arange(len(pictures), dtype=np.uint8) % 10
+def _write_strips(path: Path, images: NDArray[np.uint8]) -> None:
+    strips, offsets = _strips(images)
+    labels = np.arange(len(images), dtype=np.uint8) % 10
     train = {"train_strips": strips, "train_offsets": offsets, "y_train": labels}
     test = {"test_strips": strips, "test_offsets": offsets, "y_test": labels}
     np.savez(path, **train, **test)  # type: ignore[arg-type] # its stub wants no names
 
 
-def test_strips_give_the_pictures_pixel_by_pixel(
-    datasets_dir: Path, pictures: NDArray[np.uint8]
+def test_strips_give_the_images_pixel_by_pixel(
+    datasets_dir: Path, images: NDArray[np.uint8]
 ) -> None:
-    _write_strips(datasets_dir / "cifar10_webp.npz", pictures)
+    _write_strips(datasets_dir / "cifar10_webp.npz", images)
     dataset = cifar10.load()
-    assert np.array_equal(dataset.train.images, pictures)
-    assert np.array_equal(dataset.test.images, pictures)
+    assert np.array_equal(dataset.train.images, images)
+    assert np.array_equal(dataset.test.images, images)
     assert dataset.train.labels.tolist() == [index % 10 for index in range(30)]
 
 
-def test_keras_own_arrays_give_flat_labels(datasets_dir: Path, pictures: NDArray[np.uint8]) -> None:
+def test_keras_own_arrays_give_flat_labels(datasets_dir: Path, images: NDArray[np.uint8]) -> None:
     labels = np.arange(30, dtype=np.uint8)[:, None] % 10  # (N, 1), as Keras has them
-    arrays = {"x_train": pictures, "y_train": labels, "x_test": pictures, "y_test": labels}
+    arrays = {"x_train": images, "y_train": labels, "x_test": images, "y_test": labels}
     np.savez(datasets_dir / "cifar10.npz", **arrays)  # type: ignore[arg-type] # as above
     dataset = cifar10.load()
-    assert np.array_equal(dataset.train.images, pictures)
+    assert np.array_equal(dataset.train.images, images)
     assert dataset.train.labels.shape == (30,)
 
 
-def test_a_broken_strip_is_one_sentence(datasets_dir: Path, pictures: NDArray[np.uint8]) -> None:
-    _write_strips(datasets_dir / "cifar10_webp.npz", pictures)
+def test_a_broken_strip_is_one_sentence(datasets_dir: Path, images: NDArray[np.uint8]) -> None:
+    _write_strips(datasets_dir / "cifar10_webp.npz", images)
     with np.load(datasets_dir / "cifar10_webp.npz") as file:
         arrays = dict(file)
     arrays["test_strips"] = np.zeros_like(arrays["test_strips"])

@@ -72,9 +72,9 @@ def _archive(path: Path, files: dict[str, tuple[int, int, int]]) -> str:
     """A repository of circles as GitHub packs it, and its URL."""
     with tarfile.open(path, "w:gz") as archive:
         for name, ink in files.items():
-            picture, content = Image.new("RGBA", (72, 72)), io.BytesIO()
-            picture.paste((*ink, 255), (16, 16, 56, 56))
-            picture.save(content, "png")
+            image, content = Image.new("RGBA", (72, 72)), io.BytesIO()
+            image.paste((*ink, 255), (16, 16, 56, 56))
+            image.save(content, "png")
             member = tarfile.TarInfo(f"repository-abc/{name}")
             member.size = content.tell()
             content.seek(0)

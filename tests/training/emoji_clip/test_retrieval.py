@@ -25,8 +25,8 @@ def retrieval() -> Retrieval:
     return Retrieval(dataset, "y", BytePairs.learn([concept.name for concept in CONCEPTS], 300, 8))
 
 
-def _pictures(images: np.ndarray) -> Vectors:
-    """Each picture its own axis, by its grey."""
+def _images(images: np.ndarray) -> Vectors:
+    """Each image its own axis, by its grey."""
     vectors: Vectors = np.eye(3, dtype=np.float32)[images[:, 0, 0, 0]]
     return vectors
 
@@ -47,19 +47,19 @@ def test_each_way_is_measured_by_hand(retrieval: Retrieval) -> None:
             return _texts(names, retrieval)
         return np.array([[0.9, 1, 0.1], [0.2, 0.5, 1]], np.float32)  # "day" and "night"
 
-    measures = retrieval.measure(_pictures, embed_text, unseen=True)
+    measures = retrieval.measure(_images, embed_text, unseen=True)
     assert measures["test_name_to_image_recall_at_1"] == pytest.approx(1 / 3, abs=1e-6)
     assert measures["test_image_to_name_recall_at_1"] == pytest.approx(1 / 3, abs=1e-6)
     assert measures["test_image_to_name_recall_at_5"] == 1
     # "day" finds the moon before the sun; the stars, learnt with "night", are no mistake
     assert measures["test_keyword_to_image_recall_at_1"] == 0.5
     assert len(measures) == 9
-    assert retrieval.nearest(_pictures, embed_text, 2)[1] == ["moon", "stars", "moon"]
+    assert retrieval.nearest(_images, embed_text, 2)[1] == ["moon", "stars", "moon"]
 
 
 def test_names_of_what_was_learnt_prove_nothing(retrieval: Retrieval) -> None:
     def embed_text(tokens: np.ndarray) -> Vectors:
         return np.eye(3, dtype=np.float32)[: len(tokens)]
 
-    measures = retrieval.measure(_pictures, embed_text, unseen=False)
+    measures = retrieval.measure(_images, embed_text, unseen=False)
     assert {name.rpartition("_recall")[0] for name in measures} == {"test_keyword_to_image"}

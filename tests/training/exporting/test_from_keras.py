@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from service.manifest import ImageInput, Manifest, golden_path, keras_path
-from service.preprocessing.image import Picture
+from service.preprocessing.image import EncodedImage
 from training.__main__ import main
 from training.errors import ExportError, UsageError
 from training.exporting.from_keras import export_keras_file
@@ -83,7 +83,7 @@ def test_the_readme_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert manifest.image == ImageInput(height=10, width=12, channels=3, fit="center-crop")
     assert manifest.provenance["scaling"] == "symmetric"
     data = (tmp_path / "examples" / "one.png").read_bytes()
-    pixels = Picture.open(data, max_pixels=10_000).decode(manifest.image)
+    pixels = EncodedImage.open(data, max_pixels=10_000).decode(manifest.image)
     with np.load(golden_path(folder)) as goldens:
         images = goldens["classify/inputs/images"]
         assert images.shape == (3, 10, 12, 3)

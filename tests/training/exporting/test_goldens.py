@@ -30,7 +30,7 @@ def test_examples_are_read_by_the_service_in_the_order_of_their_names(tmp_path: 
     (tmp_path / "roses").mkdir()
     for name, colour in (("b.png", "blue"), ("a.png", "red"), ("roses/c.gif", "white")):
         Image.new("RGB", (20, 10), colour).save(tmp_path / name)
-    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "notes.txt").write_text("no image")
     images = goldens.read(tmp_path, SPEC)
     assert images.shape == (3, 8, 8, 3)
     assert images[:, 0, 0].tolist() == [[255, 0, 0], [0, 0, 255], [255, 255, 255]]
@@ -39,7 +39,7 @@ def test_examples_are_read_by_the_service_in_the_order_of_their_names(tmp_path: 
 def test_a_missing_or_empty_folder_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="is no folder"):
         goldens.read(tmp_path / "none", SPEC)
-    with pytest.raises(ExportError, match="holds no pictures"):
+    with pytest.raises(ExportError, match="holds no images"):
         goldens.read(tmp_path, SPEC)
 
 

@@ -45,8 +45,8 @@ def test_it_is_drawn_by_the_newest_export(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(attention, "look", look)
     path = attention.draw(tmp_path)
     assert seen == [2]
-    with Image.open(path) as picture:
-        assert picture.size == (1320, 864)
+    with Image.open(path) as image:
+        assert image.size == (1320, 864)
 
 
 def test_without_an_export_it_says_how_to_make_one(

@@ -14,16 +14,16 @@ from training.illustrations.augmentation import DRAWS, boat, varied
 
 
 def test_the_boat_is_told_from_its_mirror_images() -> None:
-    picture = boat()
-    assert picture.shape == (64, 64, 3)
-    for mirrored in (picture[::-1], picture[:, ::-1]):
-        assert (picture != mirrored).mean() > 0.05
+    image = boat()
+    assert image.shape == (64, 64, 3)
+    for mirrored in (image[::-1], image[:, ::-1]):
+        assert (image != mirrored).mean() > 0.05
 
 
 def test_draws_differ() -> None:
     drawn = varied(boat(), Augmentation(hue=60), seed=1)
     assert drawn.shape == (DRAWS, 64, 64, 3)
-    assert len({picture.tobytes() for picture in drawn}) == DRAWS
+    assert len({image.tobytes() for image in drawn}) == DRAWS
 
 
 @pytest.mark.parametrize("changes", [{"flip": {"flip": 0.5}, "hue": {"hue": 60}}])

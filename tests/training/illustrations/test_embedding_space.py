@@ -17,7 +17,7 @@ from training.text.byte_pairs import BytePairs
 
 
 class Encoder(tf.Module):
-    """Vectors of a picture's mean colour, or of its tokens' sum."""
+    """Vectors of an image's mean colour, or of its tokens' sum."""
 
     @tf.function(input_signature=[tf.TensorSpec([None, 64, 64, 3], tf.uint8, name="images")])
     def image(self, images: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -46,8 +46,8 @@ def test_it_is_drawn_by_the_newest_exports(tmp_path: Path, monkeypatch: pytest.M
         return learnt
 
     monkeypatch.setattr(filters, "kernels", look)
-    with Image.open(filters.draw(tmp_path)) as picture:
-        red, _, blue = (np.asarray(picture.convert("RGB"), int)[..., band] for band in range(3))
+    with Image.open(filters.draw(tmp_path)) as image:
+        red, _, blue = (np.asarray(image.convert("RGB"), int)[..., band] for band in range(3))
     assert seen == [6, 24]
     assert (red - blue > 100).any()  # positive weights
     assert (blue - red > 100).any()  # negative ones

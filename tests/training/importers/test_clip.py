@@ -1,4 +1,4 @@
-"""CLIP's folders are read with the pictures they expect; what is done otherwise is refused."""
+"""CLIP's folders are read with the images they expect; what is done otherwise is refused."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _read(path: Path) -> Imported:
 
 def test_what_an_import_says(tmp_path: Path) -> None:
     imported = _read(write_clip(tmp_path / "it"))
-    assert imported.description == "Pictures and texts as vectors of one space, 20 dimensions: it."
+    assert imported.description == "Images and texts as vectors of one space, 20 dimensions: it."
     serving = imported.serving
     assert serving.image == ImageInput(
         height=32, width=32, channels=3, fit="resize-crop", resample="bicubic"
@@ -35,16 +35,16 @@ def test_what_an_import_says(tmp_path: Path) -> None:
     tokens = serving.signatures["embed_text"].inputs["tokens"]
     assert tokens.shape == (4, 20)
     assert (tokens[:, 0] == 512).all() and (tokens[:, -1] == 513).all()
-    pictures = serving.signatures["embed_image"].inputs["images"]
-    assert pictures.shape == (4, 32, 32, 3)
-    assert pictures.dtype == np.uint8
+    images = serving.signatures["embed_image"].inputs["images"]
+    assert images.shape == (4, 32, 32, 3)
+    assert images.dtype == np.uint8
 
 
 @pytest.mark.parametrize("key", ["size", "crop_size"])
 @pytest.mark.parametrize("form", [32, {"shortest_edge": 32}, {"height": 32, "width": 32}])
 def test_sides_are_read_in_every_form(tmp_path: Path, key: str, form: Any) -> None:
     folder = ModelFolder(write_clip(tmp_path / "it", preprocessor={key: form}), "it")
-    seen = _images.preprocessing(folder, clip._part(folder, "vision", clip.PICTURES))
+    seen = _images.preprocessing(folder, clip._part(folder, "vision", clip.IMAGES))
     assert (seen.image.height, seen.image.width) == (32, 32)
     assert seen.std == pytest.approx((0.26862954, 0.26130258, 0.27577711))
 
@@ -52,7 +52,7 @@ def test_sides_are_read_in_every_form(tmp_path: Path, key: str, form: Any) -> No
 @pytest.mark.parametrize(
     ("said", "says"),
     [
-        ({"size": 36}, r"makes pictures of \[32, 36\] pixels, and the model takes 32×32×3"),
+        ({"size": 36}, r"makes images of \[32, 36\] pixels, and the model takes 32×32×3"),
         ({"do_center_crop": False}, "says do_center_crop otherwise than CLIP"),
         ({"rescale_factor": 1.0}, "says rescale_factor otherwise than CLIP"),
         ({"image_mean": [0.5]}, r"says image_mean \(0.5,\); expected 3 numbers"),

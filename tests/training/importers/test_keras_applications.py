@@ -21,7 +21,7 @@ NAMES = ("ant", "bee", "crab")
 
 @pytest.fixture(scope="module")
 def theirs() -> keras.Model:
-    """Keras' ResNet-50 of three classes, its moving statistics those of some pictures."""
+    """Keras' ResNet-50 of three classes, its moving statistics those of some images."""
     keras.utils.set_random_seed(1)
     model = keras.applications.ResNet50(weights=None, classes=len(NAMES))
     random = np.random.default_rng(0)
@@ -47,7 +47,7 @@ def test_it_answers_what_keras_answers(theirs: keras.Model, files: tuple[Path, P
     weights, labels = files
     imported = keras_applications.read(Source(name="resnet50", weights=weights, labels=labels))
     assert imported.serving.labels == NAMES
-    assert imported.description == "Pictures in 3 classes: ResNet50 of keras.applications."
+    assert imported.description == "Images in 3 classes: ResNet50 of keras.applications."
     assert imported.source == "keras:ResNet50"
     assert imported.facts["weights"] == "mine.weights.h5"
     assert len(str(imported.facts["sha256"])) == 64

@@ -23,7 +23,7 @@ from training.running.pretrained import default_name, import_model
 
 MINILM = ROOT / "models/all-minilm-l6-v2"
 REFERENCES = Path(cases.__file__).parent
-PIXELS = cases.pictures(32)["images"]
+PIXELS = cases.images(32)["images"]
 
 
 @pytest.fixture(scope="module")
@@ -102,9 +102,9 @@ def test_texts_are_those_of_transformers(server: Server, tmp_path: Path) -> None
         assert cases.cosines(found, expected[fit]).min() >= 0.99999
 
 
-def test_pictures_are_those_of_transformers(server: Server) -> None:
+def test_images_are_those_of_transformers(server: Server) -> None:
     with np.load(REFERENCES / "clip.npz") as references:
-        expected = references["pictures"]
+        expected = references["images"]
     found = _embed(server, "pairs", [_uri(each) for each in PIXELS], modality="image")
     assert cases.cosines(found, expected).min() >= 0.99999
 

@@ -130,20 +130,20 @@ class AddRequest(VectorChoice):
     """Items for an index, and the model that is to embed them."""
 
     items: Annotated[Any, WithJsonSchema(_ITEMS)]
-    """Texts, pictures and vectors, each with an id, which it gets if it has none, and metadata. A
-    vector beside a text or picture stands for what a model would make of it."""
+    """Texts, images and vectors, each with an id, which it gets if it has none, and metadata. A
+    vector beside a text or image stands for what a model would make of it."""
     keep: bool = True
-    """Keep texts and pictures with their vectors, so that they can be embedded anew."""
+    """Keep texts and images with their vectors, so that they can be embedded anew."""
 
 
 class QueryRequest(VectorChoice):
-    """What is to be found: what is near to a text, a picture or a vector."""
+    """What is to be found: what is near to a text, an image or a vector."""
 
     model_config = ConfigDict(json_schema_extra={**_ONE_OF, **NOT_BOTH})
 
     text: Annotated[Any, WithJsonSchema(TEXT)] = None
     image: Annotated[Any, WithJsonSchema(FILE)] = None
-    """A picture file in base64, or as a data URI."""
+    """An image file in base64, or as a data URI."""
     vector: Annotated[Any, WithJsonSchema(VECTOR)] = None
     """Numbers, or base64 of their bytes as float32, little-endian."""
     top_k: Annotated[int, NO_BOOL, Field(json_schema_extra={"minimum": 1})] | None = None

@@ -87,7 +87,7 @@ def _entry(value: Any, name: str) -> Entry:
 def _source(value: dict[str, Any], name: str) -> str | bytes | None:
     sources = [key for key in ("text", "image") if key in value]
     if len(sources) == 2:
-        raise InvalidInput(f"{name} has a text and a picture; it is one of them", param=name)
+        raise InvalidInput(f"{name} has a text and an image; it is one of them", param=name)
     if not sources:
         return None
     [key] = sources

@@ -55,7 +55,7 @@ router: Final = APIRouter(route_class=OpenAIErrorRoute, tags=["Search"])
     openapi_extra=takes(AddRequest, ADD_EXAMPLE),
 )
 async def add(request: Request) -> Response:
-    """Embed texts and pictures and keep them, to be found by what is near.
+    """Embed texts and images and keep them, to be found by what is near.
 
     The first items make the index and bind it to the version of the model that embedded them. An
     item replaces the one with its id. What is answered with 200 outlives the process, killed or
@@ -79,7 +79,7 @@ async def add(request: Request) -> Response:
     openapi_extra=takes(QueryRequest, QUERY_EXAMPLE),
 )
 async def query(request: Request) -> Response:
-    """The items nearest to a text, a picture or a vector, the nearest first.
+    """The items nearest to a text, an image or a vector, the nearest first.
 
     It answers 409 once the version that filled the index is not served any more: another's vectors
     cannot be compared with its own.

@@ -331,10 +331,10 @@ def test_a_version_put_into_a_bucket_is_served(
         "CACHE_DIR": tmp_path,
         "REMOTE_POLL_S": 1,
     }
-    picture = {"image": LIGHT}
+    image = {"image": LIGHT}
 
     def classify() -> int:
-        reply = server.client.post("/v1/classify?model=shade", files=picture)
+        reply = server.client.post("/v1/classify?model=shade", files=image)
         assert reply.status_code == 200, reply.text
         return int(reply.json()["version"])
 
@@ -343,7 +343,7 @@ def test_a_version_put_into_a_bucket_is_served(
         reply = server.client.get("/health/ready")
         assert reply.status_code == 503
         assert "s3://models/served" in reply.text
-        assert server.client.post("/v1/classify", files=picture).status_code in (404, 503)
+        assert server.client.post("/v1/classify", files=image).status_code in (404, 503)
         bucket.put_folder("served/shade/1", models_dir / "shade" / "1")
         server.wait_ready()
         assert classify() == 1

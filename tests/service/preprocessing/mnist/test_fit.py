@@ -19,14 +19,14 @@ Pixels = NDArray[np.uint8]
 
 def seven(height: int, width: int, *, pen: int, box: tuple[int, int, int, int]) -> Pixels:
     """A 7 drawn with straight strokes in a box (top, bottom, left, right): 255 on 0."""
-    picture = np.zeros((height, width), np.uint8)
+    image = np.zeros((height, width), np.uint8)
     top, bottom, left, right = box
-    picture[top : top + pen, left:right] = 255
+    image[top : top + pen, left:right] = 255
     for row in range(top, bottom):
         along = (row - top) / (bottom - top)
         column = round(right - pen - along * (right - left) * 0.6)
-        picture[row, column : column + pen] = 255
-    return picture
+        image[row, column : column + pen] = 255
+    return image
 
 
 def similarity(one: Pixels, other: Pixels) -> float:
@@ -77,16 +77,16 @@ def test_blank_paper_is_read_as_paper_with_a_trace_on_it(paper: int, stroke: int
 @pytest.mark.parametrize("distortion", ["gradient", "noise", "specks", "all"])
 def test_distortions_do_not_matter(polarity: str, distortion: str) -> None:
     rng = np.random.default_rng(0)
-    picture = (SEVEN if polarity == "light" else 255 - SEVEN) * 0.8 + 20
+    image = (SEVEN if polarity == "light" else 255 - SEVEN) * 0.8 + 20
     if distortion in {"gradient", "all"}:
-        picture = picture * np.linspace(0.7, 1, 400)
+        image = image * np.linspace(0.7, 1, 400)
     if distortion in {"noise", "all"}:
-        picture = picture + rng.normal(0, 15, picture.shape)
+        image = image + rng.normal(0, 15, image.shape)
     if distortion in {"specks", "all"}:
-        draw = rng.uniform(size=picture.shape)
-        picture = np.where(draw < 0.005, 0, np.where(draw > 0.995, 255, picture))
+        draw = rng.uniform(size=image.shape)
+        image = np.where(draw < 0.005, 0, np.where(draw > 0.995, 255, image))
 
-    assert similarity(fit.fit(np.clip(picture, 0, 255).astype(np.uint8)), EXPECTED) > 0.97
+    assert similarity(fit.fit(np.clip(image, 0, 255).astype(np.uint8)), EXPECTED) > 0.97
 
 
 def test_a_hairline_survives_a_thousand_pixels() -> None:
@@ -104,30 +104,30 @@ def test_a_marker_survives_twenty_pixels() -> None:
 
 @pytest.mark.parametrize("table", ["strip", "corner", "around"])
 def test_what_lies_beside_the_page_is_no_ink(table: str) -> None:
-    picture = np.where(SEVEN > 0, 40, 220).astype(np.uint8)
+    image = np.where(SEVEN > 0, 40, 220).astype(np.uint8)
     if table == "strip":
-        picture[:, :30] = 70
+        image[:, :30] = 70
     elif table == "corner":
         rows, columns = np.mgrid[:300, :400]
-        picture[rows + columns < 60] = 70
+        image[rows + columns < 60] = 70
     else:
-        picture[:24] = picture[-24:] = 70
-        picture[:, :30] = picture[:, -30:] = 70
+        image[:24] = image[-24:] = 70
+        image[:, :30] = image[:, -30:] = 70
 
-    assert similarity(fit.fit(picture), EXPECTED) > 0.9
+    assert similarity(fit.fit(image), EXPECTED) > 0.9
 
 
 def test_a_hard_shadow_is_no_ink() -> None:
-    picture = np.where(SEVEN > 0, 40, 220).astype(np.float32)
-    picture[:, :260] *= 0.55  # its edge crosses the digit
+    image = np.where(SEVEN > 0, 40, 220).astype(np.float32)
+    image[:, :260] *= 0.55  # its edge crosses the digit
 
-    assert similarity(fit.fit(picture.astype(np.uint8)), EXPECTED) > 0.85
+    assert similarity(fit.fit(image.astype(np.uint8)), EXPECTED) > 0.85
 
 
 @pytest.mark.parametrize(
     "shape", [(1, 1), (1, 1000), (1000, 1), (2, 2), (3, 5), (28, 28), (480, 640)], ids=str
 )
-def test_pictures_without_ink_give_zeros(shape: tuple[int, int]) -> None:
+def test_images_without_ink_give_zeros(shape: tuple[int, int]) -> None:
     rng = np.random.default_rng(0)
     for grey in (0, 128, 255):
         assert not fit.fit(np.full(shape, grey, np.uint8)).any()
@@ -154,16 +154,16 @@ def test_a_digit_already_as_mnists_passes_unchanged() -> None:
 @pytest.mark.parametrize("change", ["dark on light", "off centre", "small"])
 def test_28_pixels_alone_are_not_mnist(change: str) -> None:
     if change == "dark on light":
-        picture = 255 - EXPECTED
+        image = 255 - EXPECTED
     elif change == "off centre":
-        picture = np.roll(EXPECTED, 3, axis=1)
+        image = np.roll(EXPECTED, 3, axis=1)
     else:
-        picture = np.zeros((28, 28), np.uint8)
-        picture[2:14, 2:14] = EXPECTED[4:28:2, 4:28:2]
+        image = np.zeros((28, 28), np.uint8)
+        image[2:14, 2:14] = EXPECTED[4:28:2, 4:28:2]
 
-    fitted = fit.fit(picture)
+    fitted = fit.fit(image)
 
-    assert not np.array_equal(fitted, picture)
+    assert not np.array_equal(fitted, image)
     assert similarity(fitted, EXPECTED) > (0.98 if change != "small" else 0.6)
 
 

@@ -28,14 +28,14 @@ SLOW_S = 0.4
 
 @pytest.fixture(scope="module")
 def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server whose model takes its time, one picture after the other."""
+    """A server whose model takes its time, one image after the other."""
     folder = tmp_path_factory.mktemp("models")
     write_slow_classifier(folder / "slow" / "1", seconds=SLOW_S)
     with Server(MODELS_DIR=folder, GRPC_PORT=0, MAX_BATCH_SIZE=1, ACCESS_LOG="true") as running:
         yield running
 
 
-def _picture() -> Any:
+def _image() -> Any:
     image = triton.InferInput("images", [1, 8, 8, 1], "UINT8")
     return image.set_data_from_numpy(np.zeros((1, 8, 8, 1), np.uint8))
 
@@ -156,16 +156,16 @@ def test_a_deadline_frees_its_place(slow: Server) -> None:
         before = _given_up(slow)
         [was] = client.get_inference_statistics("slow").model_stats
         handles = [
-            client.async_infer("slow", [_picture()], _forget, client_timeout=SLOW_S / 4)
+            client.async_infer("slow", [_image()], _forget, client_timeout=SLOW_S / 4)
             for _ in range(10)
         ]
         assert len(handles) == 10
         started = time.perf_counter()
         with pytest.raises(InferenceServerException) as caught:
-            client.infer("slow", [_picture()], client_timeout=SLOW_S / 2)
+            client.infer("slow", [_image()], client_timeout=SLOW_S / 2)
         assert caught.value.status() == "StatusCode.DEADLINE_EXCEEDED"
         assert time.perf_counter() - started < SLOW_S
-        client.infer("slow", [_picture()])
+        client.infer("slow", [_image()])
         assert time.perf_counter() - started < 4 * SLOW_S, "those who left were answered first"
         [now] = client.get_inference_statistics("slow").model_stats
         assert now.execution_count - was.execution_count <= 3
@@ -176,7 +176,7 @@ def test_answers_are_counted_and_logged(slow: Server) -> None:
     with triton.InferenceServerClient(slow.grpc_address) as client:
         before = _answers(slow, "grpc:ModelInfer", "NOT_FOUND")
         with pytest.raises(InferenceServerException):
-            client.infer("nothing", [_picture()])
+            client.infer("nothing", [_image()])
         assert _answers(slow, "grpc:ModelInfer", "NOT_FOUND") == before + 1
     assert re.search(r"grpc:ModelInfer NOT_FOUND [\d.]+ ms", "".join(slow.log))
 
@@ -186,11 +186,11 @@ def test_calls_in_flight_are_answered_when_it_stops(slow: Server) -> None:
     with triton.InferenceServerClient(slow.grpc_address) as client:
         errors: list[Exception | None] = []
         for _ in range(3):
-            client.async_infer("slow", [_picture()], lambda result, error: errors.append(error))
+            client.async_infer("slow", [_image()], lambda result, error: errors.append(error))
         time.sleep(SLOW_S / 4)
         assert slow.stop() == 0
         time.sleep(0.1)
         assert errors == [None] * 3
         with pytest.raises(InferenceServerException) as caught:
-            client.infer("slow", [_picture()])
+            client.infer("slow", [_image()])
         assert caught.value.status() == "StatusCode.UNAVAILABLE"

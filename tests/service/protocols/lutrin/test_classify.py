@@ -20,10 +20,10 @@ from service.batching.images import ImageBatches
 from service.engine.predictions import top
 from service.exports import folder as export_folder
 from service.loading import goldens
-from service.preprocessing.image import Picture
+from service.preprocessing.image import EncodedImage
 from service.settings import RunOptions
 from tests.exports import write_classifier
-from tests.images import DARK, LIGHT, encode, picture
+from tests.images import DARK, LIGHT, encode, image
 from tests.server import Server
 
 
@@ -80,8 +80,8 @@ def test_scores_are_those_of_the_model_asked_without_a_server(
     assert loaded.manifest.image is not None
     classifier = ImageBatches(loaded.programs[0]["classify"], loaded.manifest.image, 1)
     for grey in (0, 77, 128, 200):
-        file = picture(grey, (40, 30), "BMP")
-        pixels = Picture.open(file, max_pixels=10_000).decode(loaded.manifest.image)
+        file = image(grey, (40, 30), "BMP")
+        pixels = EncodedImage.open(file, max_pixels=10_000).decode(loaded.manifest.image)
         [answer] = classifier([pixels])
         assert not isinstance(answer, Exception)
         expected = top(answer, loaded.manifest.labels or (), 3)
@@ -98,8 +98,8 @@ def test_the_three_forms_agree(server: Server) -> None:
     assert raw == form == text
 
 
-def test_many_pictures_come_back_in_order(server: Server) -> None:
-    files = [("image", ("a.png", each)) for each in (LIGHT, DARK, picture(128), LIGHT)]
+def test_many_images_come_back_in_order(server: Server) -> None:
+    files = [("image", ("a.png", each)) for each in (LIGHT, DARK, image(128), LIGHT)]
     reply = server.client.post("/v1/classify", files=files, data={"top_k": "1", "model": "shade"})
     labels = [result["predictions"][0]["label"] for result in reply.json()["results"]]
     assert labels == ["light", "dark", "middle", "light"]
@@ -120,14 +120,14 @@ def test_every_spelling_of_base64_is_read(server: Server, text: str) -> None:
     assert result["predictions"][0]["label"] == "light"
 
 
-def test_large_and_small_pictures_mix(server: Server) -> None:
-    files = [("image", each) for each in (picture(250, (900, 700), "JPEG"), DARK)]
+def test_large_and_small_images_mix(server: Server) -> None:
+    files = [("image", each) for each in (image(250, (900, 700), "JPEG"), DARK)]
     reply = server.client.post("/v1/classify", files=files, params={"top_k": 1})
     labels = [result["predictions"][0]["label"] for result in reply.json()["results"]]
     assert labels == ["light", "dark"]
 
 
-def test_an_octet_stream_is_a_picture_too(server: Server) -> None:
+def test_an_octet_stream_is_an_image_too(server: Server) -> None:
     headers = {"content-type": "application/octet-stream"}
     reply = server.client.post("/v1/classify", content=LIGHT, headers=headers)
     assert reply.json()["results"][0]["predictions"][0]["label"] == "light"
@@ -207,7 +207,7 @@ def test_an_unknown_query_parameter_is_refused(server: Server) -> None:
     assert "top_k" in error["message"]
 
 
-def test_the_broken_picture_of_many_is_named(server: Server) -> None:
+def test_the_broken_image_of_many_is_named(server: Server) -> None:
     for size in ((28, 28), (900, 700)):  # decoded with the batch, and beside the event loop
         whole = encode(np.random.default_rng(0).integers(0, 256, size, np.uint8))
         broken = whole[: len(whole) // 2]
@@ -217,7 +217,7 @@ def test_the_broken_picture_of_many_is_named(server: Server) -> None:
         assert error["param"] == "images[1]"
 
 
-def test_too_many_pictures_are_refused(small_limits: Server) -> None:
+def test_too_many_images_are_refused(small_limits: Server) -> None:
     four = [LIGHT] * 4
     form = small_limits.client.post("/v1/classify", files=[("image", each) for each in four])
     for reply in (form, _json(small_limits, images=[_base64(each) for each in four])):
@@ -237,9 +237,9 @@ def test_a_long_body_is_refused_declared_or_not(small_limits: Server) -> None:
 
 
 def test_too_many_pixels_are_refused_by_the_header(small_limits: Server) -> None:
-    reply = _raw(small_limits, picture(0, (101, 100)))
+    reply = _raw(small_limits, image(0, (101, 100)))
     assert "10000" in _error(reply, 413, "input_too_large")["message"].replace(",", "")
-    assert _raw(small_limits, picture(0, (100, 100))).status_code == 200
+    assert _raw(small_limits, image(0, (100, 100))).status_code == 200
 
 
 def test_top_k_has_its_limit(small_limits: Server) -> None:
@@ -291,7 +291,7 @@ def test_an_error_quotes_no_more_than_a_line_of_the_request(server: Server) -> N
         assert len(reply.content) < 5000
 
 
-def test_a_form_that_is_cut_off_loses_no_picture_silently(server: Server) -> None:
+def test_a_form_that_is_cut_off_loses_no_image_silently(server: Server) -> None:
     request = server.client.build_request(
         "POST", "/v1/classify", files=[("image", LIGHT), ("image", DARK)]
     )
@@ -370,7 +370,7 @@ def test_without_a_model_several_choices_are_listed(two_and_a_broken_one: Server
     assert error["param"] == "model"
 
 
-def test_a_picture_may_be_any_mode_and_form(server: Server) -> None:
+def test_an_image_may_be_any_mode_and_form(server: Server) -> None:
     from PIL import Image
 
     buffer = io.BytesIO()

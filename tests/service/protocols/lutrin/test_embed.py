@@ -42,7 +42,7 @@ def _error(reply: httpx.Response, status: int, code: str) -> dict[str, Any]:
     return error
 
 
-def test_texts_and_pictures_mixed_are_answered_in_order(colours: Server) -> None:
+def test_texts_and_images_mixed_are_answered_in_order(colours: Server) -> None:
     inputs = ["red", {"image": _base64("blue")}, {"text": "the green"}, {"image": _base64("red")}]
     reply = _post(colours, input=inputs)
     answer = reply.json()
@@ -58,7 +58,7 @@ def test_texts_and_pictures_mixed_are_answered_in_order(colours: Server) -> None
 
 
 def test_a_file_or_a_text_is_sent_as_it_is(colours: Server) -> None:
-    picture = colours.client.post(
+    image = colours.client.post(
         "/v1/embed", content=_file("red"), headers={"content-type": "image/png"}
     )
     text = colours.client.post(
@@ -67,7 +67,7 @@ def test_a_file_or_a_text_is_sent_as_it_is(colours: Server) -> None:
         headers={"content-type": "text/plain; charset=utf-8"},
     )
     together = _rows(_post(colours, input=[{"image": _base64("red")}, "red"]))
-    np.testing.assert_allclose(np.concatenate([_rows(picture), _rows(text)]), together, atol=1e-6)
+    np.testing.assert_allclose(np.concatenate([_rows(image), _rows(text)]), together, atol=1e-6)
 
 
 def test_a_form_keeps_the_order_of_its_fields(colours: Server) -> None:
@@ -171,7 +171,7 @@ def test_what_is_wrong_is_said(
     assert says in error["message"]
 
 
-def test_bytes_that_are_no_text_or_no_picture(colours: Server) -> None:
+def test_bytes_that_are_no_text_or_no_image(colours: Server) -> None:
     latin = colours.client.post(
         "/v1/embed", content="été".encode("latin-1"), headers={"content-type": "text/plain"}
     )
@@ -180,7 +180,7 @@ def test_bytes_that_are_no_text_or_no_picture(colours: Server) -> None:
         "/v1/embed", content=b"red", headers={"content-type": "text/plain; charset=latin-1"}
     )
     _error(other, 415, "unsupported_type")
-    form = colours.client.post("/v1/embed", files=[("image", b"no picture")])
+    form = colours.client.post("/v1/embed", files=[("image", b"no image")])
     _error(form, 400, "invalid_image")
     field = colours.client.post("/v1/embed", files=[("picture", b"red")])
     assert "'text'" in _error(field, 400, "invalid_input")["message"]

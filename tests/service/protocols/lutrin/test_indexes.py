@@ -65,7 +65,7 @@ def _error(reply: httpx.Response, status: int, code: str) -> str:
     return str(error["message"])
 
 
-def test_texts_and_pictures_are_found_by_texts_and_pictures(server: Server, index: str) -> None:
+def test_texts_and_images_are_found_by_texts_and_images(server: Server, index: str) -> None:
     ids = _add(
         server,
         index,

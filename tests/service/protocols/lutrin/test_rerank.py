@@ -66,7 +66,7 @@ def test_the_bodies_of_coheres_clients_are_taken(colours: Server) -> None:
     )
 
 
-def test_pictures_are_ranked_and_given_back(colours: Server) -> None:
+def test_images_are_ranked_and_given_back(colours: Server) -> None:
     documents = [_image("green"), "blue", _image("white"), {"text": "red"}]
     reply = _post(
         colours, query=_image("white"), documents=documents, return_documents=True, top_n=4

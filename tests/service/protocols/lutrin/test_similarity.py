@@ -43,7 +43,7 @@ def _post(server: Server, **body: Any) -> httpx.Response:
     return server.client.post("/v1/similarity", json=body)
 
 
-def test_texts_and_pictures_against_texts_and_pictures(colours: Server) -> None:
+def test_texts_and_images_against_texts_and_images(colours: Server) -> None:
     reply = _post(colours, a=["red", _image("blue")], b=[_image("red"), "blue", {"text": "white"}])
     assert reply.status_code == 200, reply.text
     assert reply.headers["x-model-name"] == reply.json()["model"] == "colours"

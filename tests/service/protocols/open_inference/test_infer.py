@@ -104,7 +104,7 @@ def test_a_raw_request_is_the_tensor_and_so_is_its_answer(server: Server) -> Non
     assert "INPUT0, INPUT1" in reply.json()["error"]
 
 
-def test_a_picture_as_a_raw_request_is_classified(server: Server) -> None:
+def test_an_image_as_a_raw_request_is_classified(server: Server) -> None:
     raw = np.full((8, 8, 1), 250, np.uint8).tobytes()
     reply = server.client.post("/v2/models/shade/infer", content=raw, headers={LENGTH: "0"})
     head = json.loads(reply.content[: int(reply.headers[LENGTH])])

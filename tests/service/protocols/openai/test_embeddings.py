@@ -143,11 +143,11 @@ def test_token_ids_are_taken_where_callers_send_the_models_own(tmp_path: Path) -
         assert "from 0 to 14" in _error(_post(running, input=[[2, 100264, 3]]))["message"]
 
 
-def test_pictures_come_by_modality(server: Server) -> None:
+def test_images_come_by_modality(server: Server) -> None:
     files = [encode(np.full((9, 9, 3), COLOURS[name], np.uint8)) for name in ("red", "blue")]
     plain, uri = (base64.b64encode(file).decode() for file in files)
-    pictures = [plain, f"data:image/png;base64,{uri}"]
-    reply = _post(server, input=pictures, modality="image").json()
+    images = [plain, f"data:image/png;base64,{uri}"]
+    reply = _post(server, input=images, modality="image").json()
     seen = np.array([each["embedding"] for each in reply["data"]])
     said = _post(server, input=["blue", "red"]).json()
     words = np.array([each["embedding"] for each in said["data"]])
@@ -165,7 +165,7 @@ def test_pictures_come_by_modality(server: Server) -> None:
         ({"input": "AAAA", "model": "words", "modality": "image"}, "which is texts", "input[0]"),
     ],
 )
-def test_what_is_no_picture_is_said(
+def test_what_is_no_image_is_said(
     server: Server, body: dict[str, Any], reason: str, param: str
 ) -> None:
     reply = _post(server, **body)

@@ -79,7 +79,7 @@ def test_what_are_no_token_ids_is_refused(tokens: list[Any]) -> None:
         read(body.encode(), OWN_TOKENS)
 
 
-def test_pictures_are_counted_before_they_are_decoded() -> None:
+def test_images_are_counted_before_they_are_decoded() -> None:
     with pytest.raises(InvalidInput, match="65 images; at most 64"):
         _read(input=["not base64!"] * 65, modality="image")
 

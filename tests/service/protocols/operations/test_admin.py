@@ -51,7 +51,7 @@ def folder(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "moving" / "4" / "assets.extra" / "golden.npz").unlink()
     write_classifier(folder / "mirrored" / "2", labels=("light", "middle", "dark"))
     write_classifier(folder / "fragile" / "2", fails_on_light=True)
-    # Pictures are made as large as the model takes them, which takes its time.
+    # Images are made as large as the model takes them, which takes its time.
     write_classifier(folder / "sluggish" / "2", size=(1024, 1024, 1))
     write_plans(folder)
     return folder

@@ -38,13 +38,13 @@ def digits() -> Iterator[tuple[str, str, bytes]]:
 
 def _draw() -> Image.Image:
     """Dark on white, off the middle: (300, 400) RGB, as a paint program makes it."""
-    picture = Image.new("RGB", (300, 400), "white")
+    image = Image.new("RGB", (300, 400), "white")
     strokes = [(100, 80), (190, 80), (130, 320)]
-    ImageDraw.Draw(picture).line(strokes, fill="black", width=24, joint="curve")
-    return picture
+    ImageDraw.Draw(image).line(strokes, fill="black", width=24, joint="curve")
+    return image
 
 
-def _file(picture: Image.Image, kind: str, **options: str) -> bytes:
+def _file(image: Image.Image, kind: str, **options: str) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, kind, **options)
+    image.save(buffer, kind, **options)
     return buffer.getvalue()
