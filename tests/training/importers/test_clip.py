@@ -64,7 +64,7 @@ def test_other_preprocessing_is_refused(tmp_path: Path, said: dict[str, Any], sa
 
 
 def test_parts_that_do_not_fit_together_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match="hidden_act 'gelu' of texts and 'quick_gelu' of pictur"):
+    with pytest.raises(ExportError, match="hidden_act 'gelu' of texts and 'quick_gelu' of imag"):
         _read(write_clip(tmp_path / "one", text={"hidden_act": "gelu"}))
     other = write_clip(tmp_path / "two")
     tokenizer = byte_letters()
