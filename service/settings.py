@@ -23,6 +23,7 @@ from pydantic import model_validator as validate_together
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from service.machine import addresses, devices
+from service.manifest import MODEL_NAME
 
 
 def _lower(value: object) -> object:
@@ -124,6 +125,8 @@ class Settings(BaseSettings):
 
     models_dir: Annotated[Path | str, AfterValidator(_location)] = Path("models")
     """The folder that holds models/<name>/<version>/, or its address: s3://, gs://, https://."""
+    model_name: Annotated[str, Field(pattern=f"^{MODEL_NAME.pattern}$")] | None = None
+    """The name of the only model, if MODELS_DIR holds its versions or its SavedModel itself."""
     cache_dir: Path | None = None
     """Where downloaded models are kept; not set: lutrin in the user's cache folder."""
     remote_poll_s: NonNegativeFloat = 60.0

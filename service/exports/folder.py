@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -42,12 +42,15 @@ class Export:
         return not manifest_path(self.path).exists()
 
 
-def scan(models_dir: Path) -> dict[str, list[Export]]:
+def scan(models_dir: Path, only: str | None = None) -> dict[str, list[Export]]:
     """Every version of every model in `models_dir`, by name, the newest version last.
 
     A version is a folder whose name is digits and which holds a SavedModel, as TensorFlow Serving
     reads it (`00000123` is version 123), or one in `model.savedmodel/`, as Triton reads it. A
     model that stands elsewhere is left out with a warning that says where it should be.
+
+    `only` names the model where `models_dir` is the folder of that one model: of its versions, or
+    of its SavedModel, which is version 1 then. KServe copies models so.
 
     Raises:
         InvalidExport: `models_dir` is not a folder.
@@ -57,6 +60,8 @@ def scan(models_dir: Path) -> dict[str, list[Export]]:
             f"MODELS_DIR={models_dir} is not a folder: "
             "point it at one that holds <name>/<version>/saved_model.pb"
         )
+    if only is not None and (versions := _versions(models_dir) or _unversioned(models_dir)):
+        return {only: [replace(export, name=only) for export in versions]}
     found = {}
     for folder in sorted(models_dir.iterdir()):
         if folder.name.startswith("."):
@@ -144,13 +149,18 @@ def _warn_once(text: str) -> None:
     logger.warning("%s", text)
 
 
-def _export(folder: Path) -> Export | None:
-    version, location = version_of(folder.name), _location(folder)
+def _export(folder: Path, version: int | None = None) -> Export | None:
+    version, location = version or version_of(folder.name), _location(folder)
     if version is None or location is None:
         return None
     files = sorted(_files(location))
     changed_at = max((changed for *_, changed in files), default=0.0)
     return Export(folder.parent.name, version, location, hash(tuple(files)), changed_at)
+
+
+def _unversioned(folder: Path) -> list[Export]:
+    export = _export(folder, 1)
+    return [] if export is None else [export]
 
 
 def _location(version: Path) -> Path | None:

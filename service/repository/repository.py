@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Collection, Coroutine, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from service.errors import (
@@ -56,6 +57,7 @@ class Repository:
         self.problem = ""
         """Why no model could be found, where that was tried."""
         self._settings = settings
+        self._find = partial(folder.scan, settings.models_folder, settings.model_name)
         self._has_found = False
         self._plans = Plans()
         self._all_versions: dict[str, ModelVersions] = {}
@@ -183,7 +185,7 @@ class Repository:
         """
         self._plans = await asyncio.to_thread(models_file.load, self._settings)
         metrics.PLANS_VALID.set(1)
-        found = await asyncio.to_thread(folder.scan, self._settings.models_folder)
+        found = await asyncio.to_thread(self._find)
         for versions in self._reconciler.update(found, self._plans):
             versions.is_awaited = True
             self._reconciler.announce(versions)
@@ -207,7 +209,7 @@ class Repository:
         """
         async with self._changing:
             await self._read_plans()
-            found = await asyncio.to_thread(folder.scan, self._settings.models_folder)
+            found = await asyncio.to_thread(self._find)
             known = {each for versions in self._all_versions.values() for each in versions.exports}
             now = time.time()
             young = {

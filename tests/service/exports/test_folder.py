@@ -184,3 +184,21 @@ def test_every_version_is_found_and_a_change_in_any_file_of_it_shows(tmp_path: P
     assert len(set(two)) == len(set(ten)) == 1
     assert len(set(nine)) == 3
     assert nine[2].changed_at >= nine[0].changed_at > 0
+
+
+def test_a_folder_of_one_model_is_served_under_the_name_it_is_given(tmp_path: Path) -> None:
+    """As KServe's storage initializer leaves what a storageUri names, at /mnt/models."""
+    saved_model(tmp_path / "model" / "1")
+    assert list(scan(tmp_path, "digits")) == ["model"], "a folder of models stays one"
+
+    saved_model(tmp_path / "versions" / "3")
+    [export] = scan(tmp_path / "versions", "digits")["digits"]
+    assert (export.name, export.version) == ("digits", 3)
+
+    flat = saved_model(tmp_path / "flat")
+    [export] = scan(flat, "digits")["digits"]
+    assert names([export]) == [("digits", 1, flat)]
+
+    (tmp_path / "triton").mkdir()
+    nested = saved_model(tmp_path / "triton" / "model.savedmodel")
+    assert names(scan(nested.parent, "digits")["digits"]) == [("digits", 1, nested)]
