@@ -27,8 +27,7 @@ async def classify(
     Raises:
         ServiceError: one of `service.errors`; `param` says which image it is about.
     """
-    count = check_top_k(top_k, engine.settings)
-    _check_count(images, engine.settings)
+    count = validate(images, top_k, engine.settings)
     labels, image = lease.manifest.labels, lease.manifest.image
     signature = lease.signature_for("classify")
     if image is None or labels is None:
@@ -40,11 +39,25 @@ async def classify(
     return [top(answer, labels, count) for answer in answers]
 
 
-def check_top_k(asked: int | None, settings: Settings) -> int:
-    """How many classes an image gets where `asked` are asked for, five when left out.
+def validate(images: Inputs, top_k: int | None, settings: Settings) -> int:
+    """Check what needs no model, so that a lazy model is not loaded for an invalid request.
+
+    Returns how many classes each image gets.
 
     Raises:
-        InvalidInput: there are none, or more than MAX_TOP_K.
+        InvalidInput: there is no image, or `top_k` is out of range.
+        InputTooLarge: there are more than MAX_IMAGES.
+    """
+    count = check_top_k(top_k, settings)
+    _check_count(images, settings)
+    return count
+
+
+def check_top_k(asked: int | None, settings: Settings) -> int:
+    """The number of classes for each image: `asked`, or five when left out.
+
+    Raises:
+        InvalidInput: it is less than 1 or more than MAX_TOP_K.
     """
     most = settings.max_top_k
     if asked is not None and not 1 <= asked <= most:

@@ -149,6 +149,7 @@ async def _classify(
     engine, labels = cast(Engine, request.app.state.engine), options.candidate_labels
     repository, spec, images = engine.repository, options.spec(request), Inputs(files, "images")
     if labels is None:
+        task.validate(images, options.top_k, engine.settings)
         with await repository.lease(spec, "classify") as lease:
             results = await task.classify(engine, lease, images, top_k=options.top_k)
     else:

@@ -149,7 +149,9 @@ def test_a_model_of_one_modality_refuses_the_other(tmp_path: Path, models_dir: P
     async def use(engine: Engine) -> None:
         with await engine.repository.lease(ModelSpec("words")) as lease:
             assert (await embed(engine, lease, ["red"])).rows.shape == (1, 8)
-            with pytest.raises(UnsupportedTask, match=r"input.1. is not what 'words' .* is texts"):
+            with pytest.raises(
+                UnsupportedTask, match=r"input\[1\] is not what 'words' .* is texts"
+            ):
                 await embed(engine, lease, ["red", RED])
         with await engine.repository.lease(ModelSpec("sights")) as lease:
             assert (await embed(engine, lease, [RED])).tokens == [0]

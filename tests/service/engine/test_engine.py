@@ -76,6 +76,12 @@ async def classify(
         return await classifying.classify(engine, lease, Inputs(files, "images"), **options)
 
 
+async def leased(engine: Engine, spec: ModelSpec) -> tuple[str, int]:
+    """The model and the version that answer a spec."""
+    with await engine.repository.lease(spec, "classify") as lease:
+        return lease.model.export.name, lease.model.export.version
+
+
 def test_images_come_back_as_labels_in_their_order(models_dir: Path) -> None:
     async def use(engine: Engine) -> None:
         large = image(128, (300, 200))
@@ -84,6 +90,7 @@ def test_images_come_back_as_labels_in_their_order(models_dir: Path) -> None:
         for row in answer:
             assert len(row) == 2
             assert row[0].score >= row[1].score
+        assert await leased(engine, ModelSpec()) == ("shade", 1)
 
     serve(models_dir, use)
 
@@ -107,6 +114,7 @@ def test_a_model_that_fails_leaves_the_others_serving(mixed: Path) -> None:
         with pytest.raises(VersionNotFound, match="'shade' is served in version 2, not 1"):
             await classify(engine, [DARK], ModelSpec("shade", 1))
         assert len(await classify(engine, [DARK], ModelSpec("shade", 2))) == 1
+        assert await leased(engine, ModelSpec("shade", 2)) == ("shade", 2)
         with pytest.raises(UnsupportedTask, match="'half' does not classify; it does: infer"):
             await classify(engine, [DARK], ModelSpec("half"))
 
