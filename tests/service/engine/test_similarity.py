@@ -34,7 +34,7 @@ def test_many_cosines_are_the_same_as_few(colours_dir: Path) -> None:
     async def use(engine: Engine) -> None:
         count = int(task._MANY**0.5) + 1
         a = Inputs(["red", "green"] * (count // 2), "a")
-        b = Inputs(["blue", GREEN] + ["red"] * (count - 2), "b")
+        b = Inputs(["blue", GREEN, *["red"] * (count - 2)], "b")
         with await engine.repository.lease(ModelSpec(), "embed") as lease:
             many = await similarity(engine, lease, a, b)
             few = await similarity(engine, lease, Inputs(a.values[:2]), Inputs(b.values[:3]))
