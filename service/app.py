@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -103,7 +103,6 @@ def create_app(settings: Settings, peers: Peers | None = None) -> ASGIApp:
     app.state.search = search
     app.state.peers = peers
     app.add_exception_handler(HTTPException, _speak_http_error)
-    app.add_route("/", _to_documentation, include_in_schema=False)
     routers = protocols.routers()
     for router in routers:
         app.include_router(router)
@@ -167,10 +166,6 @@ def _grpc_server(engine: Engine, port: int) -> Server:
             "pip install 'lutrin[grpc]', or leave GRPC_PORT out"
         ) from None
     return Server(engine, port, services)
-
-
-async def _to_documentation(request: Request) -> Response:
-    return RedirectResponse(f"{request.scope.get('root_path', '')}/docs")
 
 
 def _allowed(request: Request, error: HTTPException) -> str:

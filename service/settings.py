@@ -118,6 +118,8 @@ class Settings(BaseSettings):
     """The path under which a reverse proxy serves this service, such as /lutrin."""
     server_name: str = "lutrin"
     """The server name in the Open Inference Protocol's metadata."""
+    page: bool = True
+    """Serve the page that shows the models at work at /; if not, / leads to /docs."""
     admin: bool = False
     """Allow models to be loaded and unloaded, and labels and traffic to be changed, by requests."""
     admin_token: SecretStr | None = None

@@ -1,4 +1,4 @@
-"""Lutrin's own API: classify, embed, similarity, rerank, and search."""
+"""Lutrin's own API: classify, embed, similarity, rerank, explain, and search."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from service.protocols.lutrin import classify, embed, indexes, rerank, similarity
+from service.protocols.lutrin import classify, embed, explain, indexes, rerank, similarity
 
 router: Final = APIRouter()
 router.routes.extend(
@@ -15,6 +15,7 @@ router.routes.extend(
         *embed.router.routes,
         *similarity.router.routes,
         *rerank.router.routes,
+        *explain.router.routes,
         *indexes.router.routes,
     ]
 )
