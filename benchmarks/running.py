@@ -75,8 +75,8 @@ def lutrin(**settings: str) -> AbstractContextManager[Running]:
     Raises:
         RuntimeError: it does not become ready; says what it printed last.
     """
-    port = _free_port()
-    variables = {"LOG_LEVEL": "warning", **settings, "PORT": str(port)}
+    variables = {"LOG_LEVEL": "warning", "PORT": str(free_port()), **settings}
+    port = int(variables["PORT"])
     command = [sys.executable, "-m", "service"]
 
     def is_up(url: str) -> bool:
@@ -93,7 +93,7 @@ def serving(
     Raises:
         RuntimeError: it does not come to answer; says what it printed last.
     """
-    port = _free_port()
+    port = free_port()
 
     def is_up(url: str) -> bool:
         return _answers(url + peer.ready) and _answers(url + request.path, request)
@@ -166,7 +166,8 @@ def _answers(url: str, request: Request | None = None) -> bool:
         return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A TCP port of loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
