@@ -38,11 +38,15 @@ def server(models_dir: Path) -> Iterator[Server]:
 
 
 def workers(server: Server) -> list[psutil.Process]:
-    return [
-        child
-        for child in psutil.Process(server.process.pid).children()
-        if child.status() != psutil.STATUS_ZOMBIE and "service.server.worker" in child.cmdline()
-    ]
+    return [child for child in psutil.Process(server.process.pid).children() if is_worker(child)]
+
+
+def is_worker(child: psutil.Process) -> bool:
+    try:
+        is_running = child.status() != psutil.STATUS_ZOMBIE
+        return is_running and "service.server.worker" in child.cmdline()
+    except psutil.NoSuchProcess:  # it has just ended
+        return False
 
 
 ASK = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0), timeout=30)
