@@ -13,14 +13,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from service import protocols
 from service.engine.engine import Engine
 from service.engine.zero_shot import ZeroShot
 from service.errors import ServiceError
 from service.observability.peers import Peers
-from service.protocols.http.route import EnvelopeRoute, request_id_of
+from service.protocols.http.request import Services, request_id_of
+from service.protocols.http.route import EnvelopeRoute
+from service.protocols.http.route_cache import RouteCache
 from service.protocols.openai.error import envelope
 from service.protocols.openapi.document import TAGS, operation_id
 from service.search.search import Search
@@ -29,11 +31,6 @@ from service.version import __version__
 
 if TYPE_CHECKING:
     from service.protocols.grpc.server import Server
-
-_MOST_PATHS: Final = 1024
-"""Paths remembered; with one more all are forgotten."""
-_LONGEST_PATH: Final = 512
-"""Characters of a path that is remembered."""
 
 _PAGE: Final = {
     "persistAuthorization": True,
@@ -97,62 +94,13 @@ def create_app(settings: Settings, peers: Peers | None = None) -> ASGIApp:
         swagger_ui_parameters=_PAGE,
         redirect_slashes=False,
     )
-    app.state.settings = settings
-    app.state.engine = engine
-    app.state.zero_shot = ZeroShot(engine)
-    app.state.search = search
-    app.state.peers = peers
+    app.state.services = Services(settings, engine, ZeroShot(engine), search, peers)
     app.add_exception_handler(HTTPException, _speak_http_error)
     routers = protocols.routers()
     for router in routers:
         app.include_router(router)
     routes = [route for router in routers for route in router.routes]
-    return Shortcut(app, [route for route in routes if isinstance(route, EnvelopeRoute)])
-
-
-class Shortcut:
-    """Remembers which route a path has, before the application walks its list of them.
-
-    The application's middleware and route list cost more than a small model's answer.
-    """
-
-    def __init__(self, app: FastAPI, routes: list[EnvelopeRoute]) -> None:
-        self._app = app
-        self._routes = routes
-        self._known: dict[tuple[str, str], tuple[EnvelopeRoute, Scope]] = {}
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one connection."""
-        if scope["type"] == "http":
-            found = self._known.get((scope["method"], scope["path"])) or self._look_up(scope)
-            if found is not None:
-                route, child_scope = found
-                scope.update(child_scope)
-                scope["app"] = self._app
-                await route.handle(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
-
-    def _look_up(self, scope: Scope) -> tuple[EnvelopeRoute, Scope] | None:
-        """The first route that has the path and the verb, and the parameters in the path."""
-        asked = {**scope, "root_path": self._app.root_path}  # a proxy may strip it or leave it
-        for route in self._routes:
-            match, child_scope = route.matches(asked)
-            if match is Match.FULL or (match is Match.PARTIAL and _is_head(scope, route)):
-                self._remember(scope, (route, child_scope))
-                return route, child_scope
-        return None
-
-    def _remember(self, scope: Scope, found: tuple[EnvelopeRoute, Scope]) -> None:
-        # Whoever asks for what is not there, over and over, must not fill the memory.
-        if len(self._known) == _MOST_PATHS:
-            self._known.clear()
-        if len(scope["path"]) <= _LONGEST_PATH:
-            self._known[scope["method"], scope["path"]] = found
-
-
-def _is_head(scope: Scope, route: EnvelopeRoute) -> bool:
-    return scope["method"] == "HEAD" and "GET" in (route.methods or ())
+    return RouteCache(app, [route for route in routes if isinstance(route, EnvelopeRoute)])
 
 
 def _grpc_server(engine: Engine, port: int) -> Server:

@@ -6,20 +6,19 @@ import asyncio
 from typing import Any, Final
 
 import orjson
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 from service.errors import DeadlineExceeded, InputTooLarge, InvalidInput, UnsupportedType
 from service.machine.timeouts import within
 from service.protocols.http.compression import inflate
-from service.protocols.http.route import header
-from service.settings import Settings
+from service.protocols.http.request import Context
 
 _LONG: Final = 16 * 1024
 """Bytes; inflating a longer body is worth a thread, so that others are answered meanwhile."""
 
 
-async def read_body(request: Request, settings: Settings) -> bytes:
+async def read_body(request: Context) -> bytes:
     """The whole body, if it is no longer than MAX_BODY_BYTES and comes within REQUEST_TIMEOUT_S.
 
     Raises:
@@ -28,15 +27,15 @@ async def read_body(request: Request, settings: Settings) -> bytes:
         DeadlineExceeded: it did not arrive in time.
         ClientDisconnect: the caller hung up before its end.
     """
-    encoding = header(request.scope, b"content-encoding")
+    encoding = request.header(b"content-encoding")
     if encoding not in ("", "identity"):
         raise UnsupportedType(
             f"the Content-Encoding is {encoding}; send the body as it is (images are compressed)"
         )
-    return await _read(request, settings)
+    return await _read(request)
 
 
-async def read_inflated(request: Request, settings: Settings) -> bytes:
+async def read_inflated(request: Context) -> bytes:
     """The whole body as `read_body` takes it, but inflated where it came in gzip or deflate.
 
     MAX_BODY_BYTES holds for both its lengths.
@@ -48,23 +47,23 @@ async def read_inflated(request: Request, settings: Settings) -> bytes:
         DeadlineExceeded: it did not arrive in time.
         ClientDisconnect: the caller hung up before its end.
     """
-    body = await _read(request, settings)
-    encoding = header(request.scope, b"content-encoding")
+    body = await _read(request)
+    encoding = request.header(b"content-encoding")
     if not encoding:
         return body
     if len(body) < _LONG:
-        return inflate(body, encoding, settings.max_body_bytes)
-    return await asyncio.to_thread(inflate, body, encoding, settings.max_body_bytes)
+        return inflate(body, encoding, request.settings.max_body_bytes)
+    return await asyncio.to_thread(inflate, body, encoding, request.settings.max_body_bytes)
 
 
-async def read_object(request: Request, settings: Settings) -> dict[str, Any]:
+async def read_object(request: Context) -> dict[str, Any]:
     """The JSON object that is the body, as `read_inflated` reads it; empty where there is none.
 
     Raises:
         InvalidInput: it is something else.
         ServiceError: as `read_inflated` does.
     """
-    body = await read_inflated(request, settings)
+    body = await read_inflated(request)
     try:
         value = orjson.loads(body) if body.strip() else {}
     except ValueError as error:
@@ -74,8 +73,9 @@ async def read_object(request: Request, settings: Settings) -> dict[str, Any]:
     return value
 
 
-async def _read(request: Request, settings: Settings) -> bytes:
-    declared, max_bytes = header(request.scope, b"content-length"), settings.max_body_bytes
+async def _read(request: Context) -> bytes:
+    settings = request.settings
+    declared, max_bytes = request.header(b"content-length"), settings.max_body_bytes
     if declared.isdecimal() and int(declared) > max_bytes:
         raise InputTooLarge(f"the body has {declared} bytes; {max_bytes} are taken at most")
     try:

@@ -9,12 +9,11 @@ from typing import Any, Final, TypeVar
 import orjson
 import simdjson
 from pydantic import BaseModel, ValidationError
-from starlette.requests import Request
 
 from service.codecs.shown import shown
 from service.errors import InputTooLarge, InvalidInput
 from service.protocols.http.body import read_inflated
-from service.protocols.http.route import header
+from service.protocols.http.request import Context
 from service.settings import Settings
 
 M = TypeVar("M", bound=BaseModel)
@@ -30,7 +29,7 @@ _COUNTED: Final = 0xFFFFFF
 """simdjson counts a list's elements so far."""
 
 
-async def read_message(request: Request, settings: Settings, kind: type[M]) -> M:
+async def read_message(request: Context, kind: type[M]) -> M:
     """The request that a body in JSON holds.
 
     Raises:
@@ -38,17 +37,17 @@ async def read_message(request: Request, settings: Settings, kind: type[M]) -> M
         ServiceError: as `read_inflated` does.
     """
     refuse_form(request)
-    body = await read_inflated(request, settings)
-    return validated(kind, await parse_message(body, settings))
+    body = await read_inflated(request)
+    return validated(kind, await parse_message(body, request.settings))
 
 
-def refuse_form(request: Request) -> None:
+def refuse_form(request: Context) -> None:
     """Tell a caller who sends a form, as other routes take one, what this route takes.
 
     Raises:
         InvalidInput: the body is one.
     """
-    if header(request.scope, b"content-type").lower().startswith("multipart/"):
+    if request.header(b"content-type").lower().startswith("multipart/"):
         raise InvalidInput("this route takes JSON, not a form: send Content-Type: application/json")
 
 

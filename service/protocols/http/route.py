@@ -7,33 +7,28 @@ than a small model's answer. So an endpoint takes the `Request` and gives a `Res
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
-import re
 import time
-import uuid
 from abc import abstractmethod
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, ClassVar, Final, TypeVar
 
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from service.errors import ServiceError
 from service.machine.timeouts import set_alarm
 from service.observability import metrics
+from service.protocols.http.request import Context, request_id_of
 from service.protocols.openapi.document import with_headers
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_PROCESS: Final = uuid.uuid4().hex[:16]
-_numbers: Final = itertools.count(1)
-_REQUEST_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 _PATIENCE_S: Final = 0.05
 """Only an answer slower than this is worth watching whether its caller is still there."""
 
@@ -73,7 +68,7 @@ class EnvelopeRoute(APIRoute):
         started = time.perf_counter()
         request_id = request_id_of(scope)
         try:
-            response: Response = await self.endpoint(Request(scope, receive))
+            response: Response = await self.endpoint(Context(scope, receive))
         except ServiceError as error:
             response = self.refuse(error, request_id)
         except ClientDisconnect:
@@ -106,23 +101,6 @@ class EnvelopeRoute(APIRoute):
 UNEXPECTED: Final = "something went wrong in the service; its log has the reason by this request id"
 
 
-def header(scope: Scope, name: bytes) -> str:
-    """A request's header, empty where it is missing; `name` in lower case."""
-    # As Starlette's Headers would, without decoding them all.
-    for key, value in scope["headers"]:
-        if key == name:
-            return str(value, "latin-1")
-    return ""
-
-
-def request_id_of(scope: Scope) -> str:
-    """The caller's `X-Request-ID` where it sent a sound one, else a new one."""
-    given = header(scope, b"x-request-id")
-    if given and _REQUEST_ID.fullmatch(given):
-        return given
-    return f"{_PROCESS}-{next(_numbers):x}"
-
-
 class JSONReply(Response):
     """JSON that is encoded already."""
 
@@ -144,7 +122,7 @@ def named(response: Response, model: str, version: int) -> Response:
     return response
 
 
-async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
+async def while_connected(request: Context, work: Coroutine[Any, Any, T]) -> T:
     """Await `work`, but give it up when the caller hangs up. The body must have been read.
 
     Raises:

@@ -9,15 +9,13 @@ from typing import Annotated, Any, Final, cast
 import orjson
 from fastapi import APIRouter
 from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field
-from starlette.requests import Request
 from starlette.responses import Response
 
 from service.engine import classify as task
-from service.engine.engine import Engine
 from service.engine.inputs import Inputs
 from service.engine.predictions import Prediction
-from service.engine.zero_shot import ZeroShot
 from service.errors import InvalidInput
+from service.protocols.http.request import Context
 from service.protocols.http.route import JSONReply, named, while_connected
 from service.protocols.lutrin.inputs import FILE, modalities
 from service.protocols.lutrin.requests import NO_BOOL, NOT_BOTH, ModelChoice
@@ -27,7 +25,6 @@ from service.protocols.openai.error import OpenAIErrorRoute
 from service.protocols.openai.error_document import errors
 from service.protocols.openapi import example
 from service.protocols.openapi.document import OF_A_MODEL
-from service.settings import Settings
 
 router: Final = APIRouter(route_class=OpenAIErrorRoute, tags=["Models"])
 
@@ -116,7 +113,7 @@ class ClassifyReply(BaseModel):
         {"model": example.MODEL, "top_k": 3, "images": [example.FILE]},
     ),
 )
-async def classify(request: Request) -> Response:
+async def classify(request: Context) -> Response:
     """Classify one or many images.
 
     Send an image as the body (`curl --data-binary @digit.png -H 'Content-Type: image/png'`),
@@ -126,7 +123,7 @@ async def classify(request: Request) -> Response:
     is the softmax, over the candidates, of the cosine of the image and of what the label says,
     divided by the model's temperature.
     """
-    inputs, options = await _READER.read(request, cast(Settings, request.app.state.settings))
+    inputs, options = await _READER.read(request)
     files = cast(list[bytes], inputs)  # this reader takes no texts
     if options.prompt_template is not None and options.candidate_labels is None:
         raise InvalidInput(
@@ -143,17 +140,17 @@ async def classify(request: Request) -> Response:
 
 
 async def _classify(
-    request: Request, files: Sequence[bytes], options: ClassifyRequest
+    request: Context, files: Sequence[bytes], options: ClassifyRequest
 ) -> tuple[list[list[Prediction]], str, int]:
     """The predictions for each image, and the model that gave them."""
-    engine, labels = cast(Engine, request.app.state.engine), options.candidate_labels
+    engine, labels = request.engine, options.candidate_labels
     repository, spec, images = engine.repository, options.spec(request), Inputs(files, "images")
     if labels is None:
         task.validate(images, options.top_k, engine.settings)
         with await repository.lease(spec, "classify") as lease:
             results = await task.classify(engine, lease, images, top_k=options.top_k)
     else:
-        zero_shot = cast(ZeroShot, request.app.state.zero_shot)
+        zero_shot = request.services.zero_shot
         with await repository.lease(spec, "embed", modalities([*files, *labels])) as lease:
             results = await zero_shot.classify(
                 lease, images, labels, template=options.prompt_template, top_k=options.top_k

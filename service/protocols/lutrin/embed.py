@@ -5,21 +5,20 @@ from __future__ import annotations
 import binascii
 from collections.abc import Sequence
 from functools import partial
-from typing import Annotated, Any, Final, Literal, cast
+from typing import Annotated, Any, Final, Literal
 
 import orjson
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
-from starlette.requests import Request
 from starlette.responses import Response
 
 from service.engine import embed as task
 from service.engine.embed import Purpose
-from service.engine.engine import Engine
 from service.engine.inputs import Inputs
 from service.engine.output_dtype import OutputDtype, convert
 from service.engine.vectors import Vectors
 from service.manifest import Modality
+from service.protocols.http.request import Context
 from service.protocols.http.route import JSONReply, named, while_connected
 from service.protocols.lutrin.inputs import ONE_OR_MORE, modalities
 from service.protocols.lutrin.requests import NOT_BOTH
@@ -30,7 +29,6 @@ from service.protocols.openai.error import OpenAIErrorRoute
 from service.protocols.openai.error_document import errors
 from service.protocols.openapi import example
 from service.protocols.openapi.document import OF_A_MODEL
-from service.settings import Settings
 
 router: Final = APIRouter(route_class=OpenAIErrorRoute, tags=["Models"])
 
@@ -109,14 +107,14 @@ class EmbedReply(BaseModel):
         {"model": example.ENCODER, "input": ["sad cat", {"image": example.FILE}]},
     ),
 )
-async def embed(request: Request) -> Response:
+async def embed(request: Context) -> Response:
     """The vectors of texts and images, mixed in one call, in the order sent.
 
     Send one as the body (`curl --data-binary @cat.png -H 'Content-Type: image/png'`, or a text as
     `text/plain`), a form with repeated fields `image` and `text` (`curl -F 'text=sad cat' -F
     image=@cat.png`), or JSON.
     """
-    inputs, asked = await _READER.read(request, cast(Settings, request.app.state.settings))
+    inputs, asked = await _READER.read(request)
     vectors, model, version = await while_connected(request, _embed(request, inputs, asked))
     said = {"model": model, "version": version}
     write = partial(_render, said, inputs, vectors, asked)
@@ -124,9 +122,9 @@ async def embed(request: Request) -> Response:
 
 
 async def _embed(
-    request: Request, inputs: Sequence[str | bytes], asked: EmbedRequest
+    request: Context, inputs: Sequence[str | bytes], asked: EmbedRequest
 ) -> tuple[Vectors, str, int]:
-    engine = cast(Engine, request.app.state.engine)
+    engine = request.engine
     sent = modalities(inputs)
     with await engine.repository.lease(asked.spec(request), "embed", sent) as leased:
         vectors = await task.embed(

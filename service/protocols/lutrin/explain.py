@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import base64
-from typing import Annotated, Final, cast
+from typing import Annotated, Final
 
 import orjson
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.requests import Request
 from starlette.responses import Response
 
 from service.engine import explain as task
-from service.engine.engine import Engine
 from service.engine.inputs import Inputs
 from service.errors import InvalidInput
 from service.preprocessing.png import encode
+from service.protocols.http.request import Context
 from service.protocols.http.route import JSONReply, named, while_connected
 from service.protocols.lutrin.inputs import FILE
 from service.protocols.lutrin.requests import NO_BOOL, NOT_BOTH, ModelChoice
@@ -25,7 +24,6 @@ from service.protocols.openai.error import OpenAIErrorRoute
 from service.protocols.openai.error_document import errors
 from service.protocols.openapi import example
 from service.protocols.openapi.document import OF_A_MODEL
-from service.settings import Settings
 
 router: Final = APIRouter(route_class=OpenAIErrorRoute, tags=["Models"])
 
@@ -103,13 +101,13 @@ class ExplainReply(BaseModel):
         _PREPROCESS, example.MODEL, {"model": example.MODEL, "images": [example.FILE]}
     ),
 )
-async def preprocess(request: Request) -> Response:
+async def preprocess(request: Context) -> Response:
     """The pixels that a model gets of each image: decoded, turned upright, fitted to its size.
 
     Send images as to `/v1/classify`. The model itself does not run.
     """
-    inputs, options = await _PREPROCESS.read(request, cast(Settings, request.app.state.settings))
-    engine, images = cast(Engine, request.app.state.engine), Inputs(inputs, "images")
+    inputs, options = await _PREPROCESS.read(request)
+    engine, images = request.engine, Inputs(inputs, "images")
     if not inputs:
         raise InvalidInput("the request has no image", param="images")
     with await engine.repository.lease(options.spec(request)) as lease:
@@ -129,16 +127,16 @@ async def preprocess(request: Request) -> Response:
         _EXPLAIN, example.MODEL, {"model": example.MODEL, "grid": 7, "images": [example.FILE]}
     ),
 )
-async def explain(request: Request) -> Response:
+async def explain(request: Context) -> Response:
     """Where the model looked: how much of a class's score is lost while each place is hidden.
 
     Send one image as to `/v1/classify`. The method is occlusion (Zeiler and Fergus, 2013), which
     needs the model's outputs alone and works on every runtime.
     """
-    inputs, options = await _EXPLAIN.read(request, cast(Settings, request.app.state.settings))
+    inputs, options = await _EXPLAIN.read(request)
     if len(inputs) != 1:
         raise InvalidInput(f"one image is explained at a time; got {len(inputs)}", param="images")
-    engine, images = cast(Engine, request.app.state.engine), Inputs(inputs, "images")
+    engine, images = request.engine, Inputs(inputs, "images")
     with await engine.repository.lease(options.spec(request), "classify") as lease:
         work = task.explain(
             engine, lease, images, index=options.index, grid=options.grid or task.GRID

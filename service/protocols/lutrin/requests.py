@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
-from starlette.requests import Request
 
-from service.protocols.http.routing_key import request_key
+from service.protocols.http.request import Context
 from service.repository.model_spec import ModelSpec
 
 
@@ -47,7 +46,7 @@ class ModelChoice(BaseModel):
     key: str | None = None
     """Who asks: where traffic is split, one version answers a key. X-Request-Key goes before it."""
 
-    def spec(self, request: Request) -> ModelSpec:
+    def spec(self, request: Context) -> ModelSpec:
         """The model that the request names, if any."""
-        key = request_key(request.scope) or self.key
+        key = request.routing_key or self.key
         return ModelSpec(self.model, self.version, self.label, key)

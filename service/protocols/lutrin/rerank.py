@@ -8,16 +8,14 @@ from typing import Annotated, Any, Final, Self, cast
 import orjson
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
-from starlette.requests import Request
 from starlette.responses import Response
 
 from service.engine import rerank as task
-from service.engine.engine import Engine
 from service.engine.inputs import Inputs
 from service.engine.rerank import Ranking
 from service.protocols.http.message import read_message
+from service.protocols.http.request import REQUEST_KEY, Context
 from service.protocols.http.route import JSONReply, named, while_connected
-from service.protocols.http.routing_key import REQUEST_KEY
 from service.protocols.lutrin.inputs import INPUT, INPUTS, modalities, read_input, read_inputs
 from service.protocols.lutrin.requests import NO_BOOL, NOT_BOTH, Flag
 from service.protocols.lutrin.vectors import Usage, VectorChoice, usage
@@ -25,7 +23,6 @@ from service.protocols.openai.error import OpenAIErrorRoute
 from service.protocols.openai.error_document import errors
 from service.protocols.openapi import example
 from service.protocols.openapi.document import OF_A_MODEL
-from service.settings import Settings
 
 router: Final = APIRouter(route_class=OpenAIErrorRoute, tags=["Models"])
 
@@ -147,14 +144,14 @@ _ROUTE: Final[dict[str, Any]] = {
 
 @router.post("/v1/rerank", summary="Put documents in order by a query", **_ROUTE)
 @router.post("/cohere/v2/rerank", summary="The same, where Cohere's client asks", **_ROUTE)
-async def rerank(request: Request) -> Response:
+async def rerank(request: Context) -> Response:
     """The documents, the nearest to the query first.
 
     `relevance_score` is the cosine of the query's vector and the document's, from -1 to 1. A model
     that has prompts for queries and documents is told which is which.
     """
-    settings = cast(Settings, request.app.state.settings)
-    asked = await read_message(request, settings, RerankRequest)
+    settings = request.settings
+    asked = await read_message(request, RerankRequest)
     field = "texts" if asked.documents is None else "documents"
     sent = cast(list[Any], getattr(asked, field))
     documents = read_inputs(sent, field, settings)
@@ -179,10 +176,10 @@ async def rerank(request: Request) -> Response:
 
 
 async def _rerank(
-    request: Request, asked: RerankRequest, query: str | bytes, documents: Inputs
+    request: Context, asked: RerankRequest, query: str | bytes, documents: Inputs
 ) -> tuple[Ranking, str, int]:
     """The documents in order, and the model that ordered them."""
-    engine, spec = cast(Engine, request.app.state.engine), asked.spec(request)
+    engine, spec = request.engine, asked.spec(request)
     sent = modalities([query, *cast(list[str | bytes], documents.values)])
     with await engine.repository.lease(spec, "embed", sent) as leased:
         ranking = await task.rerank(

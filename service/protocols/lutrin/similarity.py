@@ -4,31 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, Final
 
 import numpy as np
 import orjson
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
-from starlette.requests import Request
 from starlette.responses import Response
 
 from service.engine import similarity as task
 from service.engine.embed import Purpose
-from service.engine.engine import Engine
 from service.engine.inputs import Inputs
 from service.engine.vectors import Rows
 from service.errors import InputTooLarge
 from service.protocols.http.message import read_message
+from service.protocols.http.request import REQUEST_KEY, Context
 from service.protocols.http.route import JSONReply, named, while_connected
-from service.protocols.http.routing_key import REQUEST_KEY
 from service.protocols.lutrin.inputs import INPUTS, modalities, read_inputs
 from service.protocols.lutrin.vectors import Dimensions, VectorChoice, made
 from service.protocols.openai.error import OpenAIErrorRoute
 from service.protocols.openai.error_document import errors
 from service.protocols.openapi import example
 from service.protocols.openapi.document import OF_A_MODEL
-from service.settings import Settings
 
 router: Final = APIRouter(route_class=OpenAIErrorRoute, tags=["Models"])
 
@@ -91,10 +88,10 @@ _BODY: Final[dict[str, Any]] = {
     responses=OF_A_MODEL | errors(400, 404, 413, 415, 429, 503, 504),
     openapi_extra=_BODY,
 )
-async def similarity(request: Request) -> Response:
+async def similarity(request: Context) -> Response:
     """The cosine of each of `a` with each of `b`: texts and images, mixed as you like."""
-    settings = cast(Settings, request.app.state.settings)
-    asked = await read_message(request, settings, SimilarityRequest)
+    settings = request.settings
+    asked = await read_message(request, SimilarityRequest)
     a, b = read_inputs(asked.a, "a", settings), read_inputs(asked.b, "b", settings)
     if len(a) * len(b) > _MOST_SCORES:
         raise InputTooLarge(
@@ -108,12 +105,12 @@ async def similarity(request: Request) -> Response:
 
 
 async def _compare(
-    request: Request,
+    request: Context,
     asked: SimilarityRequest,
     a: Sequence[str | bytes],
     b: Sequence[str | bytes],
 ) -> tuple[Rows, str, int]:
-    engine, spec = cast(Engine, request.app.state.engine), asked.spec(request)
+    engine, spec = request.engine, asked.spec(request)
     with await engine.repository.lease(spec, "embed", modalities([*a, *b])) as leased:
         scores = await task.similarity(
             engine,

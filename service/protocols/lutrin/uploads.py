@@ -10,13 +10,12 @@ from urllib.parse import parse_qsl
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import Request
 
 from service.codecs.base64 import from_base64
 from service.errors import InputTooLarge, InvalidInput, UnsupportedType
 from service.protocols.http.body import read_body, read_inflated
 from service.protocols.http.message import parse_message, validated
-from service.protocols.http.route import header
+from service.protocols.http.request import Context
 from service.protocols.lutrin.inputs import read_inputs
 from service.protocols.lutrin.requests import ModelChoice
 from service.settings import Settings
@@ -57,7 +56,7 @@ class UploadReader(Generic[R]):
         # Callers ask with the same few queries over and over.
         self._query = lru_cache(maxsize=256)(self._read_query)
 
-    async def read(self, request: Request, settings: Settings) -> Upload[R]:
+    async def read(self, request: Context) -> Upload[R]:
         """Read a request in whichever form it came.
 
         Raises:
@@ -66,13 +65,13 @@ class UploadReader(Generic[R]):
             UnsupportedType: the body's content type is none of those.
             DeadlineExceeded: the body did not arrive in time.
         """
-        scope = request.scope
-        content_type, _, parameters = header(scope, b"content-type").partition(";")
+        settings = request.settings
+        content_type, _, parameters = request.header(b"content-type").partition(";")
         content_type = content_type.strip().lower()
         # Images are compressed already; JSON comes in gzip too, here as on every route.
         read = read_inflated if content_type == "application/json" else read_body
-        body = await read(request, settings)
-        query = self._query(scope["query_string"])
+        body = await read(request)
+        query = self._query(request.scope["query_string"])
         if content_type.startswith("image/") or content_type == "application/octet-stream":
             return Upload([body], query)
         if content_type == "application/json":
@@ -126,7 +125,7 @@ class UploadReader(Generic[R]):
         return Upload([*files], _over(query, asked))
 
     async def _read_form(
-        self, request: Request, body: bytes, query: R, settings: Settings
+        self, request: Context, body: bytes, query: R, settings: Settings
     ) -> Upload[R]:
         form = await _parse_form(request, body, settings, self.field)
         inputs = [
@@ -172,7 +171,7 @@ class UploadReader(Generic[R]):
 class _FormParser(MultiPartParser):
     """Keeps files in memory: the body is bounded already, and the disk may be read-only."""
 
-    def __init__(self, request: Request, body: bytes, settings: Settings) -> None:
+    def __init__(self, request: Context, body: bytes, settings: Settings) -> None:
         super().__init__(
             request.headers,
             _once(body),
@@ -201,7 +200,7 @@ async def _once(body: bytes) -> AsyncGenerator[bytes, None]:
     yield body
 
 
-async def _parse_form(request: Request, body: bytes, settings: Settings, field: str) -> FormData:
+async def _parse_form(request: Context, body: bytes, settings: Settings, field: str) -> FormData:
     try:
         parser = _FormParser(request, body, settings)
         form = await parser.parse()
@@ -218,7 +217,7 @@ async def _parse_form(request: Request, body: bytes, settings: Settings, field: 
     return form
 
 
-def _boundary(request: Request) -> bytes:
+def _boundary(request: Context) -> bytes:
     _, options = parse_options_header(request.headers["content-type"])
     return options[b"boundary"]
 

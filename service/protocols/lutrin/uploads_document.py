@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from service.protocols.http.routing_key import REQUEST_KEY
+from service.protocols.http.request import REQUEST_KEY
 from service.protocols.lutrin.uploads import UploadReader
 
 _FILES: Final = "any of PNG, JPEG, GIF, WebP, BMP, TIFF, ICO, PPM, AVIF"

@@ -11,11 +11,11 @@ from service.protocols.open_inference import (
     infer,
     metadata,
     repository,
+    route,
     statistics,
-    unknown,
 )
 
-_MODULES: Final = (health, statistics, metadata, infer, repository, unknown)
+_MODULES: Final = (health, statistics, metadata, infer, repository, route)
 """In this order paths are looked for: `/v2/models/stats` before it could be a model's name, and
 those that no module knows last.
 """

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, cast
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.codecs.datatypes import DATATYPES
-from service.protocols.http.routing_key import REQUEST_KEY
+from service.protocols.http.request import REQUEST_KEY
 from service.protocols.open_inference.request import HEADER_LENGTH
 from service.protocols.openapi import example
 from service.protocols.openapi.document import OF_A_MODEL, Responses, name_in_path, version_in_path

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import Final, cast
+from typing import Final
 
 from fastapi import APIRouter
-from starlette.requests import Request
 from starlette.responses import Response
 
 from service.engine import infer as task
-from service.engine.engine import Engine
 from service.protocols.http.body import read_inflated
-from service.protocols.http.route import header, named, while_connected
-from service.protocols.http.routing_key import request_key
+from service.protocols.http.request import Context
+from service.protocols.http.route import named, while_connected
 from service.protocols.open_inference import document
 from service.protocols.open_inference.binary import raw_inputs
 from service.protocols.open_inference.reply import TensorReply, reply
 from service.protocols.open_inference.request import HEADER_LENGTH, Inference, read
 from service.protocols.open_inference.route import TAG, OpenInferenceRoute, version_of
 from service.repository.model_spec import ModelSpec
-from service.settings import Settings
 
 router: Final = APIRouter(route_class=OpenInferenceRoute, tags=[TAG])
 
@@ -45,26 +42,26 @@ _MANY: Final = 4096
     responses=document.answers(),
     openapi_extra=document.inference("model", "version"),
 )
-async def infer(request: Request) -> Response:
+async def infer(request: Context) -> Response:
     """Run the model's first signature, or the one of the parameter `signature_name`.
 
     Tensors travel in JSON, as bytes behind it (the binary tensor extension), or as a body that is
     nothing but one tensor. Bodies may be compressed with gzip or deflate, both ways.
     """
-    body = await read_inflated(request, cast(Settings, request.app.state.settings))
-    length = header(request.scope, HEADER_LENGTH.lower().encode())
+    body = await read_inflated(request)
+    length = request.header(HEADER_LENGTH.lower().encode())
     if len(body) < _LONG:
         asked = read(body, length)
     else:
         asked = await asyncio.to_thread(read, body, length)
     answer = await while_connected(request, _answer(request, asked, body))
-    await answer.compress(header(request.scope, b"accept-encoding"))
+    await answer.compress(request.header(b"accept-encoding"))
     return answer
 
 
-async def _answer(request: Request, asked: Inference, body: bytes) -> TensorReply:
-    engine, path = cast(Engine, request.app.state.engine), request.path_params
-    spec = ModelSpec(path["model"], version_of(path), key=request_key(request.scope))
+async def _answer(request: Context, asked: Inference, body: bytes) -> TensorReply:
+    engine, path = request.engine, request.path_params
+    spec = ModelSpec(path["model"], version_of(path), key=request.routing_key)
     with await engine.repository.lease(spec) as lease:
         name = lease.signature(asked.signature)
         signature = lease.manifest.signatures[name]

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import orjson
 from fastapi import APIRouter
-from starlette.requests import Request
 from starlette.responses import Response
 
-from service.engine.engine import Engine
+from service.protocols.http.request import Context
 from service.protocols.http.route import JSONReply, named
 from service.protocols.open_inference import document, models
 from service.protocols.open_inference.route import TAG, OpenInferenceRoute, version_of
 from service.protocols.openapi.document import OF_A_MODEL
-from service.settings import Settings
 
 router: Final = APIRouter(route_class=OpenInferenceRoute, tags=[TAG])
 
@@ -33,9 +31,9 @@ router: Final = APIRouter(route_class=OpenInferenceRoute, tags=[TAG])
     responses=OF_A_MODEL | document.errors(400, 404, 503),
     openapi_extra=document.path("model", "version"),
 )
-async def metadata(request: Request) -> Response:
+async def metadata(request: Context) -> Response:
     """The tensors of the model's first signature; -1 stands for any size."""
-    engine = cast(Engine, request.app.state.engine)
+    engine = request.engine
     name, version = request.path_params["model"], version_of(request.path_params)
     model, manifest = await models.known(engine, name, version)
     said = models.metadata(model, manifest, engine.repository.versions(name))
@@ -56,13 +54,12 @@ async def metadata(request: Request) -> Response:
     responses=OF_A_MODEL | document.errors(400, 404, 503),
     openapi_extra=document.path("model", "version"),
 )
-async def config(request: Request) -> Response:
-    """Triton's model configuration, of what it says here that which is so.
+async def config(request: Context) -> Response:
+    """Triton's model configuration, with only the fields that apply here.
 
     A model that batches has `max_batch_size` above 0 and its tensors' `dims` without the batch.
     """
-    state = request.app.state
-    engine, settings = cast(Engine, state.engine), cast(Settings, state.settings)
+    engine, settings = request.engine, request.settings
     name, version = request.path_params["model"], version_of(request.path_params)
     model, manifest = await models.known(engine, name, version)
     plan, limit = engine.repository.versions(name).plan, settings.max_batch_size

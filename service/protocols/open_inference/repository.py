@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import orjson
 from fastapi import APIRouter
-from starlette.requests import Request
 from starlette.responses import Response
 
-from service.engine.engine import Engine
 from service.errors import InvalidInput
 from service.protocols.http.body import read_object
-from service.protocols.http.permission import NEEDS_ADMIN, require_admin
+from service.protocols.http.request import NEEDS_ADMIN, Context
 from service.protocols.http.route import JSONReply
 from service.protocols.open_inference import document, models
 from service.protocols.open_inference.route import TAG, OpenInferenceRoute
-from service.settings import Settings
 
 router: Final = APIRouter(route_class=OpenInferenceRoute, tags=[TAG])
 
@@ -28,15 +25,13 @@ router: Final = APIRouter(route_class=OpenInferenceRoute, tags=[TAG])
     responses=document.errors(400, 413, 503),
     openapi_extra=document.body(document.Index),
 )
-async def index(request: Request) -> Response:
+async def index(request: Context) -> Response:
     """Each version with its state and the reason for it; `{"ready": true}` lists the ready ones."""
-    state = request.app.state
-    asked = await read_object(request, cast(Settings, state.settings))
+    asked = await read_object(request)
     ready = asked.get("ready", False)
     if not isinstance(ready, bool):
         raise InvalidInput("'ready' is true or false", param="ready")
-    every = cast(Engine, state.engine).models
-    return JSONReply(orjson.dumps(models.index(every, ready)))
+    return JSONReply(orjson.dumps(models.index(request.engine.models, ready)))
 
 
 @router.post(
@@ -47,12 +42,11 @@ async def index(request: Request) -> Response:
     dependencies=[NEEDS_ADMIN],
     openapi_extra=document.body(document.Change, "model"),
 )
-async def load(request: Request) -> Response:
+async def load(request: Context) -> Response:
     """Load a model, or what is new of it; 200 once it is proven. Needs the ADMIN_TOKEN."""
-    settings = cast(Settings, request.app.state.settings)
-    require_admin(request.scope, settings)
-    models.refuse_overrides(await _parameters(request, settings))
-    await cast(Engine, request.app.state.engine).repository.load(request.path_params["model"])
+    request.require_admin()
+    models.refuse_overrides(await _parameters(request))
+    await request.engine.repository.load(request.path_params["model"])
     return JSONReply(b"{}")
 
 
@@ -64,18 +58,17 @@ async def load(request: Request) -> Response:
     dependencies=[NEEDS_ADMIN],
     openapi_extra=document.body(document.Change, "model"),
 )
-async def unload(request: Request) -> Response:
+async def unload(request: Context) -> Response:
     """Unload every version of a model after its last request. Needs the ADMIN_TOKEN."""
-    settings = cast(Settings, request.app.state.settings)
-    require_admin(request.scope, settings)
+    request.require_admin()
     # `unload_dependents` may be among them: no model here depends on another.
-    await _parameters(request, settings)
-    await cast(Engine, request.app.state.engine).repository.unload(request.path_params["model"])
+    await _parameters(request)
+    await request.engine.repository.unload(request.path_params["model"])
     return JSONReply(b"{}")
 
 
-async def _parameters(request: Request, settings: Settings) -> dict[str, Any]:
-    parameters = (await read_object(request, settings)).get("parameters")
+async def _parameters(request: Context) -> dict[str, Any]:
+    parameters = (await read_object(request)).get("parameters")
     if not isinstance(parameters, dict | None):
         raise InvalidInput("'parameters' is an object", param="parameters")
     return parameters or {}

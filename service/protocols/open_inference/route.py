@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import ClassVar, Final
 
 import orjson
+from fastapi import APIRouter
+from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
@@ -21,10 +23,12 @@ from service.errors import (
     Unauthorized,
     VersionNotFound,
 )
-from service.protocols.http.route import EnvelopeRoute, JSONReply, request_id_of
+from service.protocols.http.request import Context, request_id_of
+from service.protocols.http.route import EnvelopeRoute, JSONReply
 from service.protocols.open_inference import models
 
 TAG: Final = "Open Inference Protocol"
+_VERBS: Final = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _LONGEST: Final = 1000
 """Characters of a message; it may quote a request."""
 
@@ -82,3 +86,14 @@ def version_of(path_params: Mapping[str, str]) -> int | None:
         InvalidInput: it is no positive integer.
     """
     return models.version_of(path_params.get("version", ""))
+
+
+router: Final = APIRouter(route_class=OpenInferenceRoute)
+"""What no other route under `/v2` takes; it comes last."""
+
+
+@router.api_route("/v2/{path:path}", methods=_VERBS, include_in_schema=False)
+async def unknown(request: Context) -> Response:
+    """Answer a path that the protocol, or this service's part of it, does not have."""
+    message = f"there is no {request.url.path}; see /docs for what there is"
+    return JSONReply(error_body(message), 404)

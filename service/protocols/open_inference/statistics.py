@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, cast
+from typing import Final
 
 import orjson
 from fastapi import APIRouter
-from starlette.requests import Request
 from starlette.responses import Response
 
-from service.engine.engine import Engine
+from service.protocols.http.request import Context
 from service.protocols.http.route import JSONReply
 from service.protocols.open_inference import document
 from service.protocols.open_inference.models import statistics
@@ -26,9 +25,9 @@ router: Final = APIRouter(route_class=OpenInferenceRoute, tags=[TAG])
     response_model=document.Statistics,
     responses=document.errors(),
 )
-async def every(request: Request) -> Response:
+async def every(request: Context) -> Response:
     """The statistics of every version that is loaded."""
-    return _reply(cast(Engine, request.app.state.engine).models)
+    return _reply(request.engine.models)
 
 
 @router.get(
@@ -45,11 +44,9 @@ async def every(request: Request) -> Response:
     responses=document.errors(400, 404),
     openapi_extra=document.path("model", "version"),
 )
-async def some(request: Request) -> Response:
+async def some(request: Context) -> Response:
     """The statistics of the model's loaded versions, or of the one asked for."""
-    versions = cast(Engine, request.app.state.engine).repository.versions(
-        request.path_params["model"]
-    )
+    versions = request.engine.repository.versions(request.path_params["model"])
     version = version_of(request.path_params)
     return _reply(versions.models if version is None else [versions.pick(version)])
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.engine.embed import Purpose
 from service.manifest import Modality
-from service.protocols.http.routing_key import REQUEST_KEY
+from service.protocols.http.request import REQUEST_KEY
 from service.protocols.openai.request import EncodingFormat
 from service.protocols.openapi import example
 

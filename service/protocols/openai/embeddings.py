@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple
 
 from fastapi import APIRouter
-from starlette.requests import Request
 from starlette.responses import Response
 
 from service.engine.embed import embed
-from service.engine.engine import Engine
 from service.engine.inputs import Inputs
 from service.engine.vectors import Vectors
 from service.protocols.http.body import read_inflated
+from service.protocols.http.request import Context
 from service.protocols.http.route import JSONReply, named, while_connected
-from service.protocols.http.routing_key import request_key
 from service.protocols.openai import document
 from service.protocols.openai.error import OpenAIErrorRoute
 from service.protocols.openai.error_document import errors
 from service.protocols.openai.reply import render
 from service.protocols.openai.request import EmbeddingRequest, read
 from service.protocols.openapi.document import OF_A_MODEL
-from service.settings import Settings
 
 router: Final = APIRouter(route_class=OpenAIErrorRoute, tags=["OpenAI"])
 
@@ -48,15 +45,15 @@ _ERRORS: Final = errors(400, 404, 413, 415, 429, 503, 504)
     responses=OF_A_MODEL | _ERRORS,
     openapi_extra=document.EMBEDDINGS,
 )
-async def embeddings(request: Request) -> Response:
+async def embeddings(request: Context) -> Response:
     """The vector of each text, or of each image where `modality` says so, in their order.
 
     Arrays of token ids are refused unless TOKEN_INPUTS is on: clients make them by another model's
     tokenizer, and their vectors would mean nothing. LangChain sends texts when told
     `OpenAIEmbeddings(check_embedding_ctx_length=False)`.
     """
-    settings = cast(Settings, request.app.state.settings)
-    body = await read_inflated(request, settings)
+    settings = request.settings
+    body = await read_inflated(request)
     if len(body) < _LONG:
         asked = read(body, settings)
     else:
@@ -76,10 +73,10 @@ class _Answer(NamedTuple):
     version: int
 
 
-async def _embed(request: Request, asked: EmbeddingRequest) -> _Answer:
-    engine = cast(Engine, request.app.state.engine)
+async def _embed(request: Context, asked: EmbeddingRequest) -> _Answer:
+    engine = request.engine
     spec = asked.spec
-    if key := request_key(request.scope):  # goes before the body's
+    if key := request.routing_key:  # goes before the body's
         spec = spec._replace(key=key)
     with await engine.repository.lease(spec, "embed") as lease:
         vectors = await embed(

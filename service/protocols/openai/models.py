@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final, cast
+from typing import Final
 
 import orjson
 from fastapi import APIRouter
-from starlette.requests import Request
 from starlette.responses import Response
 
-from service.engine.engine import Engine
+from service.protocols.http.request import Context
 from service.protocols.http.route import JSONReply
 from service.protocols.openai.description import ModelDescription, ModelList, describe
 from service.protocols.openai.error import OpenAIErrorRoute
@@ -26,9 +25,9 @@ router: Final = APIRouter(route_class=OpenAIErrorRoute, tags=["OpenAI"])
     response_model=ModelList,
     responses=errors(),
 )
-async def models(request: Request) -> Response:
+async def models(request: Context) -> Response:
     """Every model in OpenAI's list shape, with what it takes, where it runs and its proof."""
-    all_versions = cast(Engine, request.app.state.engine).repository.all_versions.values()
+    all_versions = request.engine.repository.all_versions.values()
     described = [describe(versions) for versions in all_versions if versions.models]
     return JSONReply(orjson.dumps({"object": "list", "data": described}))
 
@@ -40,9 +39,7 @@ async def models(request: Request) -> Response:
     responses=errors(404),
     openapi_extra={"parameters": [name_in_path()]},
 )
-async def model(request: Request) -> Response:
+async def model(request: Context) -> Response:
     """One model as the list shows it (bare `/v1/models/{name}` is TensorFlow Serving's status)."""
-    versions = cast(Engine, request.app.state.engine).repository.versions(
-        request.path_params["name"]
-    )
+    versions = request.engine.repository.versions(request.path_params["name"])
     return JSONReply(orjson.dumps(describe(versions)))

@@ -9,13 +9,11 @@ from typing import Any, Final, cast
 
 import orjson
 from fastapi import APIRouter
-from starlette.requests import Request
 from starlette.responses import Response
 
-from service.engine.engine import Engine
 from service.errors import InvalidInput, InvalidPlan
 from service.protocols.http.body import read_object
-from service.protocols.http.permission import NEEDS_ADMIN, require_admin
+from service.protocols.http.request import NEEDS_ADMIN, Context
 from service.protocols.http.route import JSONReply
 from service.protocols.openai.error import OpenAIErrorRoute
 from service.protocols.openai.error_document import errors
@@ -23,7 +21,6 @@ from service.protocols.openapi.document import name_in_path
 from service.protocols.operations.plan_document import OperationReply, described
 from service.repository.plans.plan import LABEL
 from service.repository.repository import Repository
-from service.settings import Settings
 
 _PATH: Final = "/v1/admin/models/{name}"
 
@@ -64,7 +61,7 @@ router: Final = APIRouter(
     responses=errors(401, 403, 404),
     openapi_extra=_takes(),
 )
-async def model(request: Request) -> Response:
+async def model(request: Context) -> Response:
     """The plan in force, the state of each version, and what became of the calls."""
     return _said(_repository(request), request)
 
@@ -76,7 +73,7 @@ async def model(request: Request) -> Response:
     responses=errors(400, 401, 403, 404, 409, 503),
     openapi_extra=_takes(),
 )
-async def load(request: Request) -> Response:
+async def load(request: Context) -> Response:
     """Load a model, or what is new of it, and try again what failed; 200 once it is proven."""
     repository = _repository(request)
     await repository.load(_name(request))
@@ -90,7 +87,7 @@ async def load(request: Request) -> Response:
     responses=errors(401, 403, 404),
     openapi_extra=_takes(),
 )
-async def unload(request: Request) -> Response:
+async def unload(request: Context) -> Response:
     """Unload every version after its last request, until the model is loaded by hand."""
     repository = _repository(request)
     await repository.unload(_name(request))
@@ -104,7 +101,7 @@ async def unload(request: Request) -> Response:
     responses=errors(400, 401, 403, 404, 409, 413, 415, 504),
     openapi_extra=_takes(_VERSION, stable=1),
 )
-async def labels(request: Request) -> Response:
+async def labels(request: Context) -> Response:
     """Let labels stand for other versions: `{"stable": 2}`; null takes a label away.
 
     Labels that are not named stay. A label moves once its new version is loaded and proven; no
@@ -120,7 +117,7 @@ async def labels(request: Request) -> Response:
     responses=errors(400, 401, 403, 404, 409, 413, 415, 504),
     openapi_extra=_takes(_SHARE, canary="5%"),
 )
-async def traffic(request: Request) -> Response:
+async def traffic(request: Context) -> Response:
     """Give labels their shares of the calls: `{"canary": "5%"}`; null takes a share away.
 
     Labels that are not named keep theirs; the rest goes to `stable`. It holds until the process
@@ -136,7 +133,7 @@ async def traffic(request: Request) -> Response:
     responses=errors(400, 401, 403, 404),
     openapi_extra=_takes(),
 )
-async def rollback(request: Request) -> Response:
+async def rollback(request: Context) -> Response:
     """Set the traffic of every canary to 0: the next call goes to the rest.
 
     It holds until the process ends, models.yaml changes for the model, or a share is given anew.
@@ -151,9 +148,9 @@ async def rollback(request: Request) -> Response:
     return _said(repository, request)
 
 
-async def _change(request: Request, field: str) -> Response:
+async def _change(request: Context, field: str) -> Response:
     repository = _repository(request)
-    asked = await read_object(request, cast(Settings, request.app.state.settings))
+    asked = await read_object(request)
     if not asked:
         raise InvalidInput("the body names no label; expected an object with one or more")
     try:
@@ -163,16 +160,15 @@ async def _change(request: Request, field: str) -> Response:
     return _said(repository, request)
 
 
-def _repository(request: Request) -> Repository:
+def _repository(request: Context) -> Repository:
     """The models, for a caller who may change them."""
-    state = request.app.state
-    require_admin(request.scope, cast(Settings, state.settings))
-    return cast(Engine, state.engine).repository
+    request.require_admin()
+    return request.engine.repository
 
 
-def _name(request: Request) -> str:
+def _name(request: Context) -> str:
     return cast(str, request.path_params["name"])
 
 
-def _said(repository: Repository, request: Request) -> Response:
+def _said(repository: Repository, request: Context) -> Response:
     return JSONReply(orjson.dumps(described(repository.versions(_name(request)))))

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import orjson
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, ConfigDict
-from starlette.requests import Request
 from starlette.responses import Response
 
-from service.engine.engine import Engine
 from service.observability import multiprocess
-from service.observability.peers import Peers
+from service.protocols.http.request import Context
 from service.protocols.http.route import JSONReply
 from service.protocols.openai.error import OpenAIErrorRoute
 from service.protocols.openapi.document import Responses
@@ -45,7 +43,7 @@ router: Final = APIRouter(route_class=OpenAIErrorRoute, tags=["Operations"])
 
 @router.get("/health/live", summary="Is the process alive?", response_model=Liveness)
 @router.get("/livez", include_in_schema=False)
-async def live(request: Request) -> Response:
+async def live(request: Context) -> Response:
     """200 as long as the event loop answers; a model that failed does not make it 503."""
     return _json({"live": True, "version": __version__})
 
@@ -54,20 +52,17 @@ async def live(request: Request) -> Response:
     "/health/ready", summary="Can it answer?", response_model=Readiness, responses=_NOT_READY
 )
 @router.get("/readyz", include_in_schema=False)
-async def ready(request: Request) -> Response:
+async def ready(request: Context) -> Response:
     """200 when every required model reproduced its goldens, else 503 with what is missing."""
-    peers = cast(Peers | None, request.app.state.peers)
-    if peers is None:
-        missing = cast(Engine, request.app.state.engine).missing()
-    else:
-        missing = (await peers.merged_report()).missing
+    peers = request.services.peers
+    missing = request.engine.missing() if peers is None else (await peers.merged_report()).missing
     return _json({"ready": not missing, "missing": missing}, 503 if missing else 200)
 
 
 @router.get("/metrics", summary="Counters for Prometheus", response_class=PlainTextResponse)
-async def metrics(request: Request) -> Response:
+async def metrics(request: Context) -> Response:
     """The service's counters in Prometheus' text format."""
-    peers = cast(Peers | None, request.app.state.peers)
+    peers = request.services.peers
     families = multiprocess.collect() if peers is None else (await peers.merged_report()).families
     return Response(multiprocess.render(families), media_type=CONTENT_TYPE_LATEST)
 

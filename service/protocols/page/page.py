@@ -6,15 +6,13 @@ import hashlib
 from functools import lru_cache
 from html import escape
 from importlib.resources import files
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple
 
 from fastapi import APIRouter
-from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
-from service.protocols.http.route import header
+from service.protocols.http.request import Context
 from service.protocols.openai.error import OpenAIErrorRoute
-from service.settings import Settings
 
 router: Final = APIRouter(route_class=OpenAIErrorRoute)
 
@@ -65,9 +63,9 @@ def static_files() -> dict[str, StaticFile]:
 
 
 @router.get("/", include_in_schema=False)
-async def page(request: Request) -> Response:
+async def page(request: Context) -> Response:
     """The page, or with PAGE=false the API's documentation."""
-    settings = cast(Settings, request.app.state.settings)
+    settings = request.settings
     if not settings.page:
         return RedirectResponse(f"{settings.root_path}/docs")
     html = static_files()["index.html"].content
@@ -77,18 +75,18 @@ async def page(request: Request) -> Response:
 
 
 @router.get("/page/{file}", include_in_schema=False)
-async def static_file(request: Request) -> Response:
+async def static_file(request: Context) -> Response:
     """A stylesheet, a script or a drawing of the page."""
     name = request.path_params["file"]
     found = static_files().get(name)
-    if found is None or not cast(Settings, request.app.state.settings).page:
+    if found is None or not request.settings.page:
         return PlainTextResponse(f"the page has no file {name[:100]!r}", 404)
     return _reply(request, found)
 
 
-def _reply(request: Request, file: StaticFile) -> Response:
+def _reply(request: Context, file: StaticFile) -> Response:
     etag = f'"{hashlib.sha256(file.content).hexdigest()[:32]}"'
     headers = {**_HEADERS, "etag": etag}
-    if header(request.scope, b"if-none-match") == etag:
+    if request.header(b"if-none-match") == etag:
         return Response(status_code=304, headers=headers)
     return Response(file.content, headers=headers, media_type=file.media_type)

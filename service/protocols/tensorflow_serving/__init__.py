@@ -6,8 +6,8 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from service.protocols.tensorflow_serving import classify, malformed, predict, status
+from service.protocols.tensorflow_serving import classify, predict, route, status
 
 router: Final = APIRouter()
-for _module in (predict, classify, status, malformed):  # in this order paths are looked for
+for _module in (predict, classify, status, route):  # in this order paths are looked for
     router.routes.extend(_module.router.routes)

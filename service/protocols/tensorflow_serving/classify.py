@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from asyncio import to_thread
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 import orjson
 from fastapi import APIRouter
 from numpy.typing import NDArray
-from starlette.requests import Request
 from starlette.responses import Response
 
 from service.codecs.datatypes import strings
@@ -18,8 +17,8 @@ from service.engine.engine import Engine
 from service.engine.infer import infer
 from service.exports import saved_model
 from service.protocols.http.body import read_inflated
+from service.protocols.http.request import Context
 from service.protocols.http.route import JSONReply, named, while_connected
-from service.protocols.http.routing_key import request_key
 from service.protocols.tensorflow_serving import model_spec, schemas
 from service.protocols.tensorflow_serving.example_answers import input_of, labels_and_scores, values
 from service.protocols.tensorflow_serving.examples import read_examples, serialized
@@ -30,7 +29,6 @@ from service.protocols.tensorflow_serving.route import TAG, TensorFlowServingRou
 from service.repository.lease import Lease
 from service.repository.model_spec import ModelSpec
 from service.runtimes import Tensors
-from service.settings import Settings
 
 router: Final = APIRouter(route_class=TensorFlowServingRoute, tags=[TAG])
 
@@ -39,7 +37,7 @@ _LONG: Final = 16 * 1024
 
 
 @schemas.at_each_address(router.post, ":classify", "Classify examples", schemas.CLASSIFY)
-async def classify(request: Request) -> Response:
+async def classify(request: Context) -> Response:
     """Run a classification signature on examples; each gets its labels and scores.
 
     Beyond what TensorFlow Serving does, a model of ours that classifies images takes examples of
@@ -49,14 +47,14 @@ async def classify(request: Request) -> Response:
 
 
 @schemas.at_each_address(router.post, ":regress", "Regress examples", schemas.REGRESS)
-async def regress(request: Request) -> Response:
+async def regress(request: Context) -> Response:
     """Run a regression signature on examples; each gets its value."""
     return await _respond(request, saved_model.REGRESS)
 
 
-async def _respond(request: Request, method: str) -> Response:
-    spec = model_spec.from_path(request.path_params, request_key(request.scope))
-    body = await read_inflated(request, cast(Settings, request.app.state.settings))
+async def _respond(request: Context, method: str) -> Response:
+    spec = model_spec.from_path(request.path_params, request.routing_key)
+    body = await read_inflated(request)
     asked = _read(method, body) if len(body) < _LONG else await to_thread(_read, method, body)
     return await while_connected(request, _answer(request, spec, asked))
 
@@ -76,8 +74,8 @@ def _read(method: str, body: bytes) -> _Asked:
     return _Asked(method, document.signature, read_examples(document), len(body))
 
 
-async def _answer(request: Request, spec: ModelSpec, asked: _Asked) -> Response:
-    engine = cast(Engine, request.app.state.engine)
+async def _answer(request: Context, spec: ModelSpec, asked: _Asked) -> Response:
+    engine = request.engine
     with await model_spec.lease(engine.repository, spec) as lease:
         name = signature_name(lease, asked.signature)
         if asked.method == saved_model.CLASSIFY and takes_images(lease, name):

@@ -33,7 +33,6 @@ from service.protocols.grpc.protos.tensorflow_serving_pb2 import (
 )
 from service.protocols.tensorflow_serving import (
     grpc_model_spec,
-    grpc_signature_def,
     grpc_tensor_proto,
     model_spec,
 )
@@ -155,7 +154,7 @@ class _Prediction:
         answer.model_spec.version.value = export.version
         described = SignatureDefMap()
         for name, definition in saved_model.signatures(export).items():
-            grpc_signature_def.write(described.signature_def[name], definition)
+            grpc_model_spec.write_signature(described.signature_def[name], definition)
         answer.metadata[_SIGNATURES].type_url = _SIGNATURES_TYPE
         answer.metadata[_SIGNATURES].value = described.SerializeToString()
         return answer

@@ -1,10 +1,12 @@
-"""TensorFlow Serving's `ModelSpec`: which model, version and signature are asked, or answered."""
+"""TensorFlow Serving's `ModelSpec` and `SignatureDef` messages."""
 
 from __future__ import annotations
 
 from grpc import StatusCode
 
 from service.errors import InvalidInput
+from service.exports import saved_model
+from service.protocols.grpc.protos.tensorflow_pb2 import SignatureDef, TensorInfo, TensorShapeProto
 from service.protocols.grpc.protos.tensorflow_serving_pb2 import ModelSpec as ModelSpecProto
 from service.protocols.grpc.status import Refused
 from service.repository.lease import Lease
@@ -40,7 +42,23 @@ def signature(spec: ModelSpecProto, lease: Lease) -> str:
 
 
 def answered(answer: ModelSpecProto, lease: Lease, signature: str) -> None:
-    """Put into an empty spec which version answered, and by which signature."""
+    """Fill an empty spec with the version and the signature that answered."""
     answer.name = lease.model.export.name
     answer.version.value = lease.model.export.version
     answer.signature_name = signature
+
+
+def write_signature(message: SignatureDef, definition: saved_model.SignatureDef) -> None:
+    """Fill an empty message with a signature, as its SavedModel describes it."""
+    message.method_name = definition.method_name
+    for name, info in definition.inputs.items():
+        message.inputs[name].MergeFrom(_tensor_info(info))
+    for name, info in definition.outputs.items():
+        message.outputs[name].MergeFrom(_tensor_info(info))
+
+
+def _tensor_info(info: saved_model.TensorInfo) -> TensorInfo:
+    shape = TensorShapeProto(unknown_rank=info.dims is None)
+    for size, name in info.dims or ():
+        shape.dim.add(size=size, name=name)
+    return TensorInfo(name=info.name, dtype=info.dtype, tensor_shape=shape)

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import Final, cast
+from typing import Final
 
 from fastapi import APIRouter
-from starlette.requests import Request
 from starlette.responses import Response
 
-from service.engine.engine import Engine
 from service.engine.infer import infer
 from service.errors import InvalidInput
 from service.protocols.http.body import read_inflated
+from service.protocols.http.request import Context
 from service.protocols.http.route import JSONReply, named, while_connected
-from service.protocols.http.routing_key import request_key
 from service.protocols.tensorflow_serving import model_spec, schemas
 from service.protocols.tensorflow_serving.request import Document
 from service.protocols.tensorflow_serving.route import TAG, TensorFlowServingRoute
 from service.protocols.tensorflow_serving.tensors import read_inputs, write_outputs
 from service.repository.lease import Lease
 from service.repository.model_spec import ModelSpec
-from service.settings import Settings
 
 router: Final = APIRouter(route_class=TensorFlowServingRoute, tags=[TAG])
 
@@ -33,17 +30,17 @@ _MANY: Final = 4096
 
 
 @schemas.at_each_address(router.post, ":predict", "Predict", schemas.PREDICT)
-async def predict(request: Request) -> Response:
+async def predict(request: Context) -> Response:
     """Run a signature, `serving_default` if none is named, on rows or columns of tensors."""
-    spec = model_spec.from_path(request.path_params, request_key(request.scope))
-    body = await read_inflated(request, cast(Settings, request.app.state.settings))
+    spec = model_spec.from_path(request.path_params, request.routing_key)
+    body = await read_inflated(request)
     read = Document.read
     document = read(body) if len(body) < _LONG else await asyncio.to_thread(read, body)
     return await while_connected(request, _answer(request, spec, document))
 
 
-async def _answer(request: Request, spec: ModelSpec, document: Document) -> Response:
-    engine = cast(Engine, request.app.state.engine)
+async def _answer(request: Context, spec: ModelSpec, document: Document) -> Response:
+    engine = request.engine
     with await model_spec.lease(engine.repository, spec) as lease:
         name = signature_name(lease, document.signature)
         specs = lease.manifest.signatures[name].inputs

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final
 
 import orjson
+from fastapi import APIRouter
+from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
@@ -15,6 +17,7 @@ from service.errors import (
     DeadlineExceeded,
     Forbidden,
     InputTooLarge,
+    InvalidInput,
     ModelError,
     ModelNotFound,
     RequestError,
@@ -23,6 +26,7 @@ from service.errors import (
     Unimplemented,
     VersionNotFound,
 )
+from service.protocols.http.request import Context
 from service.protocols.http.route import EnvelopeRoute
 
 TAG: Final = "TensorFlow Serving"
@@ -96,3 +100,14 @@ def _pattern(path: str) -> re.Pattern[str]:
     for place, group in _PLACES.items():
         pattern = pattern.replace(re.escape(place), group)
     return re.compile(pattern, re.IGNORECASE)
+
+
+router: Final = APIRouter(route_class=MalformedRoute)
+"""What no other route under `/v1/models/` takes; it comes last."""
+
+
+@router.get("/v1/models/", include_in_schema=False)
+async def malformed(request: Context) -> Response:
+    """Refuse any path that begins like this one, with any verb."""
+    path = str(request.scope.get("raw_path") or request.url.path.encode(), "latin-1")
+    raise InvalidInput(f"Malformed request: {request.method} {path}")

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from service.protocols.http.routing_key import REQUEST_KEY
+from service.protocols.http.request import REQUEST_KEY
 from service.protocols.openapi import example
 from service.protocols.openapi.document import OF_A_MODEL
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import orjson
 from fastapi import APIRouter
-from starlette.requests import Request
 from starlette.responses import Response
 
-from service.engine.engine import Engine
 from service.exports import saved_model
 from service.exports.saved_model import SignatureDef, TensorInfo
+from service.protocols.http.request import Context
 from service.protocols.http.route import JSONReply, named
 from service.protocols.tensorflow_serving import model_spec, schemas
 from service.protocols.tensorflow_serving.route import TAG, TensorFlowServingRoute
@@ -21,18 +20,18 @@ router: Final = APIRouter(route_class=TensorFlowServingRoute, tags=[TAG])
 
 
 @schemas.at_each_address(router.get, "", "Status", schemas.STATUS)
-async def status(request: Request) -> Response:
+async def status(request: Context) -> Response:
     """The state of every version of a model, or of the one that the path names."""
-    engine = cast(Engine, request.app.state.engine)
+    engine = request.engine
     spec = model_spec.from_path(request.path_params)
     said = [_status(each) for each in statuses(engine.repository, spec)]
     return JSONReply(orjson.dumps({"model_version_status": said}))
 
 
 @schemas.at_each_address(router.get, "/metadata", "Metadata", schemas.METADATA)
-async def metadata(request: Request) -> Response:
+async def metadata(request: Context) -> Response:
     """The signatures of a version: what they take and give, and how they are to be asked."""
-    engine = cast(Engine, request.app.state.engine)
+    engine = request.engine
     export = model_spec.find(engine.repository, model_spec.from_path(request.path_params)).export
     signatures = saved_model.signatures(export)
     reply = {

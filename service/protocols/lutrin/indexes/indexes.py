@@ -6,9 +6,9 @@ from typing import Final
 
 import orjson
 from fastapi import APIRouter
-from starlette.requests import Request
 from starlette.responses import Response
 
+from service.protocols.http.request import Context
 from service.protocols.http.route import JSONReply, while_connected
 from service.protocols.lutrin.indexes.document import (
     DeletedReply,
@@ -34,7 +34,7 @@ router: Final = APIRouter(route_class=OpenAIErrorRoute, tags=["Search"])
 @router.get(
     "/v1/indexes", summary="List indexes", response_model=IndexesReply, responses=index_errors()
 )
-async def indexes(request: Request) -> Response:
+async def indexes(request: Context) -> Response:
     """Every index: who filled it, how much is in it, and whether it can be asked."""
     found = await search_of(request).all()
     return JSONReply(orjson.dumps({"data": [described(each) for each in found]}))
@@ -47,7 +47,7 @@ async def indexes(request: Request) -> Response:
     responses=index_errors(400, 404),
     openapi_extra={"parameters": [index_in_path()]},
 )
-async def index(request: Request) -> Response:
+async def index(request: Context) -> Response:
     """Who filled an index, how much is in it, and whether it can be asked."""
     return JSONReply(orjson.dumps(described(await search_of(request).describe(name_of(request)))))
 
@@ -59,7 +59,7 @@ async def index(request: Request) -> Response:
     responses=index_errors(400, 404),
     openapi_extra={"parameters": [index_in_path()]},
 )
-async def drop(request: Request) -> Response:
+async def drop(request: Context) -> Response:
     """Delete an index and all that is in it."""
     return JSONReply(orjson.dumps({"deleted": await search_of(request).drop(name_of(request))}))
 
@@ -71,7 +71,7 @@ async def drop(request: Request) -> Response:
     responses=index_errors(400, 404, 409, 413, 415, 429, 504),
     openapi_extra=takes(RenewRequest, {}),
 )
-async def renew(request: Request) -> Response:
+async def renew(request: Context) -> Response:
     """Embed anew all that an index kept, and bind it to the version that did: after an upgrade.
 
     That is the version served now, of the model that filled the index, or what the request names.

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import base64
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import orjson
 from fastapi import APIRouter
-from starlette.requests import Request
 from starlette.responses import Response
 
 from service.engine.classify import check_top_k
 from service.errors import InvalidInput
+from service.protocols.http.request import Context
 from service.protocols.http.route import JSONReply, while_connected
 from service.protocols.lutrin.indexes.document import (
     ADD_EXAMPLE,
@@ -41,7 +41,6 @@ from service.protocols.lutrin.indexes.request import (
 )
 from service.protocols.lutrin.inputs import read_input
 from service.protocols.openai.error import OpenAIErrorRoute
-from service.settings import Settings
 
 router: Final = APIRouter(route_class=OpenAIErrorRoute, tags=["Search"])
 
@@ -54,7 +53,7 @@ router: Final = APIRouter(route_class=OpenAIErrorRoute, tags=["Search"])
     responses=OF_AN_INDEX | index_errors(400, 404, 409, 413, 415, 429, 504),
     openapi_extra=takes(AddRequest, ADD_EXAMPLE),
 )
-async def add(request: Request) -> Response:
+async def add(request: Context) -> Response:
     """Embed texts and images and keep them, to be found by what is near.
 
     The first items make the index and bind it to the version of the model that embedded them. An
@@ -78,14 +77,14 @@ async def add(request: Request) -> Response:
     responses=OF_AN_INDEX | index_errors(400, 404, 409, 413, 415, 429, 504),
     openapi_extra=takes(QueryRequest, QUERY_EXAMPLE),
 )
-async def query(request: Request) -> Response:
+async def query(request: Context) -> Response:
     """The items nearest to a text, an image or a vector, the nearest first.
 
     It answers 409 once the version that filled the index is not served any more: another's vectors
     cannot be compared with its own.
     """
     name, asked = name_of(request), await read(request, QueryRequest)
-    top_k = check_top_k(asked.top_k, cast(Settings, request.app.state.settings))
+    top_k = check_top_k(asked.top_k, request.settings)
     sent = [key for key in ("text", "image", "vector") if key in asked.model_fields_set]
     if len(sent) != 1:
         raise InvalidInput(
@@ -118,10 +117,10 @@ async def query(request: Request) -> Response:
     responses=index_errors(400, 404, 409, 413, 415, 504),
     openapi_extra=takes(DeleteRequest, {"ids": ["1f431"]}),
 )
-async def delete_items(request: Request) -> Response:
+async def delete_items(request: Context) -> Response:
     """Delete the items of some ids; those that are not there are no error."""
     name, asked = name_of(request), await read(request, DeleteRequest)
-    ids = read_ids(asked.ids, cast(Settings, request.app.state.settings))
+    ids = read_ids(asked.ids, request.settings)
     return JSONReply(orjson.dumps({"deleted": await search_of(request).delete(name, ids)}))
 
 
@@ -132,7 +131,7 @@ async def delete_items(request: Request) -> Response:
     responses=index_errors(400, 404),
     openapi_extra={"parameters": [index_in_path(), id_in_path()]},
 )
-async def item(request: Request) -> Response:
+async def item(request: Context) -> Response:
     """An item with all that is kept of it; its vector has length 1, in half precision."""
     found = await search_of(request).item(name_of(request), id_of(request))
     image = None if found.image is None else base64.b64encode(found.image).decode()
@@ -153,7 +152,7 @@ async def item(request: Request) -> Response:
     responses=index_errors(400, 404, 409),
     openapi_extra={"parameters": [index_in_path(), id_in_path()]},
 )
-async def delete_item(request: Request) -> Response:
+async def delete_item(request: Context) -> Response:
     """Delete one item; one that is not there is no error."""
     deleted = await search_of(request).delete(name_of(request), [id_of(request)])
     return JSONReply(orjson.dumps({"deleted": deleted}))

@@ -7,18 +7,17 @@ from typing import Any, Final, TypeVar, cast
 
 import orjson
 from pydantic import BaseModel
-from starlette.requests import Request
 from starlette.responses import Response
 
 from service.errors import InvalidInput
 from service.protocols.http.body import read_inflated
 from service.protocols.http.message import refuse_form, validated
+from service.protocols.http.request import Context
 from service.protocols.http.route import JSONReply, named
 from service.protocols.lutrin.indexes.entries import read_id
 from service.protocols.lutrin.indexes.json import parse
 from service.search.search import Description, Search
 from service.search.stores import INDEX_NAME, Binding
-from service.settings import Settings
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -27,12 +26,12 @@ _LONG: Final = 256 * 1024
 """Bytes; a longer body is read on a thread."""
 
 
-def search_of(request: Request) -> Search:
+def search_of(request: Context) -> Search:
     """The indexes of the service."""
-    return cast(Search, request.app.state.search)
+    return request.services.search
 
 
-def name_of(request: Request) -> str:
+def name_of(request: Context) -> str:
     """The index that the path names.
 
     Raises:
@@ -48,7 +47,7 @@ def name_of(request: Request) -> str:
     return name
 
 
-def id_of(request: Request) -> str:
+def id_of(request: Context) -> str:
     """The item that the path names.
 
     Raises:
@@ -57,15 +56,15 @@ def id_of(request: Request) -> str:
     return read_id(request.path_params["id"], "id")
 
 
-async def read(request: Request, kind: type[M]) -> M:
+async def read(request: Context, kind: type[M]) -> M:
     """The request that the body is.
 
     Raises:
         ServiceError: as `read_inflated`, `parse` and `validated` do.
     """
-    settings = cast(Settings, request.app.state.settings)
+    settings = request.settings
     refuse_form(request)
-    body = await read_inflated(request, settings)
+    body = await read_inflated(request)
     if len(body) > _LONG:
         return validated(kind, await asyncio.to_thread(parse, body, settings))
     return validated(kind, parse(body, settings))

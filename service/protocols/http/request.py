@@ -1,0 +1,106 @@
+"""One HTTP request, as every endpoint gets it: its headers, and the services that answer it."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import uuid
+from typing import Any, Final, NamedTuple, cast
+
+from fastapi import Security
+from fastapi.security import HTTPBearer
+from starlette.requests import Request
+from starlette.types import Scope
+
+from service.access import admin
+from service.engine.engine import Engine
+from service.engine.zero_shot import ZeroShot
+from service.observability.peers import Peers
+from service.search.search import Search
+from service.settings import Settings
+
+_PROCESS: Final = uuid.uuid4().hex[:16]
+_numbers: Final = itertools.count(1)
+_REQUEST_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
+
+REQUEST_KEY: Final[dict[str, Any]] = {
+    "name": "X-Request-Key",
+    "in": "header",
+    "description": "The routing key: where traffic is split, one version answers all of a key",
+    "schema": {"type": "string"},
+}
+"""The header in the OpenAPI document."""
+
+NEEDS_ADMIN: Final[Any] = Security(
+    HTTPBearer(
+        scheme_name="ADMIN_TOKEN",
+        description="The service's ADMIN_TOKEN, where it runs with `ADMIN=true`.",
+        auto_error=False,
+    )
+)
+"""Marks a route in the OpenAPI document as needing the token; `Context.require_admin` checks it."""
+
+
+class Services(NamedTuple):
+    """What answers requests; one for the application."""
+
+    settings: Settings
+    engine: Engine
+    zero_shot: ZeroShot
+    search: Search
+    peers: Peers | None
+    """The other workers, where there are any."""
+
+
+class Context(Request):
+    """An HTTP request with the services that answer it."""
+
+    @property
+    def services(self) -> Services:
+        """The services of the application."""
+        return cast(Services, self.scope["app"].state.services)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the service."""
+        return self.services.settings
+
+    @property
+    def engine(self) -> Engine:
+        """The models and what can be asked of them."""
+        return self.services.engine
+
+    def header(self, name: bytes) -> str:
+        """A header, empty where it is missing; `name` in lower case."""
+        return header(self.scope, name)
+
+    @property
+    def routing_key(self) -> str | None:
+        """The header `X-Request-Key`, such as a user's or a session's id, if there is one."""
+        return self.header(b"x-request-key").encode("latin-1").decode("utf-8", "replace") or None
+
+    def require_admin(self) -> None:
+        """Check that `Authorization` is `Bearer` and the ADMIN_TOKEN.
+
+        Raises:
+            Forbidden: ADMIN is off.
+            Unauthorized: there is no token, or a wrong one.
+        """
+        admin.require_admin(self.header(b"authorization"), self.settings)
+
+
+def header(scope: Scope, name: bytes) -> str:
+    """The first header of a name, empty where it is missing; `name` in lower case."""
+    # Starlette's Headers decodes all of them.
+    for key, value in scope["headers"]:
+        if key == name:
+            return str(value, "latin-1")
+    return ""
+
+
+def request_id_of(scope: Scope) -> str:
+    """The caller's `X-Request-ID` where it is valid, else a new one."""
+    given = header(scope, b"x-request-id")
+    if given and _REQUEST_ID.fullmatch(given):
+        return given
+    return f"{_PROCESS}-{next(_numbers):x}"
