@@ -4,6 +4,7 @@ python -m service [--port 8000 …]          serve MODELS_DIR over HTTP; --help 
 python -m service inspect FOLDER           print the manifest of an export
 python -m service verify FOLDER            replay its goldens on this machine
 python -m service classify FOLDER IMAGE…   classify images without a server
+python -m service batch IN OUT --model M   classify or embed many rows without a server
 python -m service extras                   print the extras that the models in MODELS_DIR need
 
 A command returns its exit status: 0 for success, 1 for failure, 2 for wrong usage.
@@ -178,6 +179,13 @@ def _readable(predictions: list[Prediction]) -> str:
     return ", ".join(f"{each.label} {each.score:.1%}" for each in predictions)
 
 
+def batch(arguments: Sequence[str]) -> int:
+    """Classify or embed many rows without a server."""
+    from service.bulk import command  # noqa: PLC0415 — the engine, which the others do not need
+
+    return command.run(arguments)
+
+
 def extras(arguments: Sequence[str]) -> int:
     """Print the extras of this package that the models in MODELS_DIR need, one a line."""
     parser = argparse.ArgumentParser("python -m service extras", description=extras.__doc__)
@@ -270,5 +278,6 @@ COMMANDS: Final[dict[str, Callable[[Sequence[str]], int]]] = {
     "inspect": inspect,
     "verify": verify,
     "classify": classify,
+    "batch": batch,
     "extras": extras,
 }

@@ -1,0 +1,1 @@
+"""Many rows answered by one model without a server."""
