@@ -36,4 +36,5 @@ def grpc_services(engine: Engine) -> list[Any]:
 
 
 def _folders() -> list[str]:
-    return sorted(f"{__name__}.{module.name}" for module in pkgutil.iter_modules(__path__))
+    found = pkgutil.iter_modules(__path__)
+    return sorted(f"{__name__}.{module.name}" for module in found if module.ispkg)

@@ -1,7 +1,7 @@
-"""What every gRPC call has around it: its message read and written, errors spoken, answers counted.
+"""gRPC calls as the stages of all protocols have them, their messages read and written.
 
-A service is a name and its methods; a method takes its request's message and the call's context,
-and gives its answer's message or raises one of `service.errors`.
+A service is a name and its methods. A method takes the message of a request and the context of the
+call, and returns the message of the answer or raises one of `service.errors`.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -21,7 +20,9 @@ from grpc import StatusCode
 
 from service.errors import InvalidInput, ServiceError
 from service.observability import metrics
+from service.protocols import stages
 from service.protocols.grpc.status import Refused, status_of
+from service.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -42,21 +43,24 @@ class Method:
 
     request: type[Message]
     answer: Callable[[Any, Context], Awaitable[Message]]
+    _: KW_ONLY
+    needs_admin: bool = False
+    """Whether the ADMIN_TOKEN is needed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stream(Method):
-    """A stream of requests, each answered in its turn; an error is an answer too."""
+    """A stream of requests, answered one after the other; an error is an answer too."""
 
     wrap: Callable[[Message | None, str], Message]
-    """Makes the stream's message of an answer, or of None and what went wrong."""
+    """Makes the stream's message from an answer, or from None and the text of an error."""
 
 
-def service(name: str, methods: Mapping[str, Method], *, log: bool) -> Any:
-    """The gRPC handler of the service called `name`; `log` says each call in the log."""
+def service(name: str, methods: Mapping[str, Method], settings: Settings) -> Any:
+    """The gRPC handler of the service called `name`."""
     handlers = {}
     for key, method in methods.items():
-        answering = _Answering(key, method, log)
+        answering = _Answering(key, method, settings)
         if isinstance(method, Stream):
             stream = partial(answering.stream, method.wrap)
             handlers[key] = grpc.stream_stream_rpc_method_handler(stream)
@@ -88,19 +92,19 @@ async def aside(size: int, work: Callable[..., T], *arguments: object) -> T:
 class _Answering:
     """Answers the calls of one method, whose messages come and go as bytes."""
 
-    def __init__(self, name: str, method: Method, log: bool) -> None:
-        self._route = f"grpc:{name}"
-        self._method = method
-        self._log = log
-        self._seconds = metrics.REQUEST_SECONDS.labels(self._route)
+    def __init__(self, name: str, method: Method, settings: Settings) -> None:
+        self.route = f"grpc:{name}"
+        self.method = method
+        self.settings = settings
+        self._seconds = metrics.REQUEST_SECONDS.labels(self.route)
         self._counts: dict[StatusCode, Any] = {}
 
     async def call(self, data: bytes, context: Context) -> bytes:
-        """Answer one call, or end it with the status of what went wrong."""
-        answer, status, text = await self._attempt(data, context)
-        if answer is None:
-            await context.abort(status, text)
-        return b"" if answer is None else answer.SerializeToString()
+        """Answer one call, or end it with the status of the error."""
+        exchange = await self._answered(data, context)
+        if exchange.reply is None:
+            await context.abort(exchange.status, exchange.text)
+        return b"" if exchange.reply is None else exchange.reply.SerializeToString()
 
     async def stream(
         self,
@@ -110,48 +114,75 @@ class _Answering:
     ) -> AsyncIterator[bytes]:
         """Answer one request after the other."""
         async for data in requests:
-            answer, _, text = await self._attempt(data, context)
-            yield wrap(answer, text).SerializeToString()
+            exchange = await self._answered(data, context)
+            yield wrap(exchange.reply, exchange.text).SerializeToString()
 
-    async def _attempt(
-        self, data: bytes, context: Context
-    ) -> tuple[Message | None, StatusCode, str]:
-        """The answer, or None with the status and the text of what went wrong."""
+    async def _answered(self, data: bytes, context: Context) -> _Exchange:
+        exchange = _Exchange(self, data, context)
         started = time.perf_counter()
-        answer, status, text = None, StatusCode.OK, ""
         try:
-            answer = await self._method.answer(self._read(data), context)
-        except asyncio.CancelledError:  # the caller left, or its deadline passed
-            status = StatusCode.CANCELLED
+            await stages.run(exchange)
+        except asyncio.CancelledError:  # the caller disconnected, or its deadline passed
+            self.count(StatusCode.CANCELLED, time.perf_counter() - started)
             raise
-        except Exception as error:
-            status, text = self._spoken(error)
-        finally:
-            self._count(status, time.perf_counter() - started)
-        return answer, status, text
+        return exchange
 
-    def _read(self, data: bytes) -> Message:
-        try:
-            return self._method.request.FromString(data)
-        except DecodeError as error:
-            name = self._method.request.DESCRIPTOR.name
-            raise InvalidInput(f"the message is no {name}: {error}") from None
-
-    def _spoken(self, error: Exception) -> tuple[StatusCode, str]:
-        """The status and the text of an error; of an unexpected one, where to find its text."""
-        if isinstance(error, ServiceError):
-            return status_of(error), error.message[:_LONGEST]
-        if isinstance(error, Refused):
-            return error.status, error.message[:_LONGEST]
-        request_id = uuid.uuid4().hex
-        logger.exception("%s failed", self._route, extra={"request_id": request_id})
-        text = f"something went wrong in the service; its log has the reason under {request_id}"
-        return StatusCode.INTERNAL, text
-
-    def _count(self, status: StatusCode, seconds: float) -> None:
+    def count(self, status: StatusCode, seconds: float) -> None:
+        """Count one answer of this method."""
         if status not in self._counts:
-            self._counts[status] = metrics.REQUESTS.labels(self._route, status.name)
+            self._counts[status] = metrics.REQUESTS.labels(self.route, status.name)
         self._counts[status].inc()
         self._seconds.observe(seconds)
-        if self._log:
-            logger.info("%s %s %.1f ms", self._route, status.name, seconds * 1000)
+        if self.settings.access_log:
+            logger.info("%s %s %.1f ms", self.route, status.name, seconds * 1000)
+
+
+class _Exchange:
+    """One gRPC request and its reply."""
+
+    def __init__(self, answering: _Answering, data: bytes, context: Context) -> None:
+        self.route = answering.route
+        self.needs_admin = answering.method.needs_admin
+        self.request_id = ""
+        self.settings = answering.settings
+        self.reply: Message | None = None
+        self.status = StatusCode.OK
+        self.text = ""
+        """What went wrong."""
+        self._answering = answering
+        self._data = data
+        self._context = context
+
+    @property
+    def authorization(self) -> str:
+        return metadata(self._context, "authorization")
+
+    def identify(self) -> None:
+        self.request_id = stages.new_request_id()
+
+    async def answer(self) -> None:
+        kind = self._answering.method.request
+        try:
+            message = kind.FromString(self._data)
+        except DecodeError as error:
+            raise InvalidInput(f"the message is no {kind.DESCRIPTOR.name}: {error}") from None
+        self.reply = await self._answering.method.answer(message, self._context)
+
+    def can_explain(self, error: Exception) -> bool:
+        return isinstance(error, ServiceError | Refused)
+
+    def refuse(self, error: Exception) -> None:
+        if isinstance(error, Refused):
+            self.status, text = error.status, error.message
+        else:
+            assert isinstance(error, ServiceError)  # noqa: S101 — `can_explain` took it
+            self.status, text = status_of(error), error.message
+            if text == stages.UNEXPECTED:  # no header tells the id
+                text = f"{text}: {self.request_id}"
+        self.text = text[:_LONGEST]
+
+    async def send(self) -> None:
+        """`call` and `stream` send the reply."""
+
+    def count(self, seconds: float) -> None:
+        self._answering.count(self.status, seconds)

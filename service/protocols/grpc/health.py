@@ -27,7 +27,7 @@ class Health:
     def handler(self) -> Any:
         """The service's gRPC handler."""
         methods = {"Check": Method(HealthCheckRequest, self.check)}
-        return service(_NAME, methods, log=self._engine.settings.access_log)
+        return service(_NAME, methods, self._engine.settings)
 
     async def check(self, request: HealthCheckRequest, context: Context) -> HealthCheckResponse:
         """SERVING when every required model is ready, else NOT_SERVING; `live`: SERVING always."""

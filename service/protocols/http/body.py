@@ -6,13 +6,13 @@ import asyncio
 from typing import Any, Final
 
 import orjson
-from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 from service.errors import DeadlineExceeded, InputTooLarge, InvalidInput, UnsupportedType
 from service.machine.timeouts import within
 from service.protocols.http.compression import inflate
 from service.protocols.http.request import Context
+from service.protocols.stages import CallerGone
 
 _LONG: Final = 16 * 1024
 """Bytes; inflating a longer body is worth a thread, so that others are answered meanwhile."""
@@ -25,7 +25,7 @@ async def read_body(request: Context) -> bytes:
         InputTooLarge: it is, or says it is, longer.
         UnsupportedType: it is compressed.
         DeadlineExceeded: it did not arrive in time.
-        ClientDisconnect: the caller hung up before its end.
+        CallerGone: the caller disconnected before its end.
     """
     encoding = request.header(b"content-encoding")
     if encoding not in ("", "identity"):
@@ -45,7 +45,7 @@ async def read_inflated(request: Context) -> bytes:
         UnsupportedType: it is compressed otherwise.
         InvalidInput: it is not what its Content-Encoding says.
         DeadlineExceeded: it did not arrive in time.
-        ClientDisconnect: the caller hung up before its end.
+        CallerGone: the caller disconnected before its end.
     """
     body = await _read(request)
     encoding = request.header(b"content-encoding")
@@ -91,7 +91,7 @@ async def _receive(receive: Receive, max_bytes: int) -> bytes:
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise ClientDisconnect
+            raise CallerGone
         chunks.append(message.get("body", b""))
         more = message.get("more_body", False)
         received += len(chunks[-1])

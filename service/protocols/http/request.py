@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import re
-import uuid
 from typing import Any, Final, NamedTuple, cast
 
 from fastapi import Security
@@ -12,15 +10,13 @@ from fastapi.security import HTTPBearer
 from starlette.requests import Request
 from starlette.types import Scope
 
-from service.access import admin
 from service.engine.engine import Engine
 from service.engine.zero_shot import ZeroShot
 from service.observability.peers import Peers
+from service.protocols.stages import new_request_id
 from service.search.search import Search
 from service.settings import Settings
 
-_PROCESS: Final = uuid.uuid4().hex[:16]
-_numbers: Final = itertools.count(1)
 _REQUEST_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 
 REQUEST_KEY: Final[dict[str, Any]] = {
@@ -38,7 +34,7 @@ NEEDS_ADMIN: Final[Any] = Security(
         auto_error=False,
     )
 )
-"""Marks a route in the OpenAPI document as needing the token; `Context.require_admin` checks it."""
+"""The dependency of a route that needs the token; the stage `authenticate` checks it."""
 
 
 class Services(NamedTuple):
@@ -79,15 +75,6 @@ class Context(Request):
         """The header `X-Request-Key`, such as a user's or a session's id, if there is one."""
         return self.header(b"x-request-key").encode("latin-1").decode("utf-8", "replace") or None
 
-    def require_admin(self) -> None:
-        """Check that `Authorization` is `Bearer` and the ADMIN_TOKEN.
-
-        Raises:
-            Forbidden: ADMIN is off.
-            Unauthorized: there is no token, or a wrong one.
-        """
-        admin.require_admin(self.header(b"authorization"), self.settings)
-
 
 def header(scope: Scope, name: bytes) -> str:
     """The first header of a name, empty where it is missing; `name` in lower case."""
@@ -103,4 +90,4 @@ def request_id_of(scope: Scope) -> str:
     given = header(scope, b"x-request-id")
     if given and _REQUEST_ID.fullmatch(given):
         return given
-    return f"{_PROCESS}-{next(_numbers):x}"
+    return new_request_id()

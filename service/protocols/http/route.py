@@ -1,31 +1,29 @@
-"""A route class that calls its endpoint directly and speaks every error in its protocol's shape.
+"""A route class that calls its endpoint directly and explains every error in its protocol's shape.
 
-FastAPI documents these routes but does not stand in their way: its work on each request costs more
-than a small model's answer. So an endpoint takes the `Request` and gives a `Response`.
+FastAPI documents these routes but does not run them: its work on each request costs more than the
+answer of a small model. So an endpoint takes a `Context` and returns a `Response`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import time
 from abc import abstractmethod
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, ClassVar, Final, TypeVar
 
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from service.errors import ServiceError
 from service.machine.timeouts import set_alarm
 from service.observability import metrics
-from service.protocols.http.request import Context, request_id_of
+from service.protocols import stages
+from service.protocols.http.request import NEEDS_ADMIN, Context, request_id_of
 from service.protocols.openapi.document import with_headers
-
-logger = logging.getLogger(__name__)
+from service.protocols.stages import CallerGone
+from service.settings import Settings
 
 T = TypeVar("T")
 
@@ -54,6 +52,8 @@ class EnvelopeRoute(APIRoute):
         super().__init__(path, endpoint, **options)
         self._seconds = metrics.REQUEST_SECONDS.labels(path)
         self._counts: dict[int, Any] = {}
+        self.needs_admin = NEEDS_ADMIN in self.dependencies
+        """Whether the ADMIN_TOKEN is needed."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request whose path is this route's."""
@@ -65,40 +65,69 @@ class EnvelopeRoute(APIRoute):
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever its verb."""
-        started = time.perf_counter()
-        request_id = request_id_of(scope)
-        try:
-            response: Response = await self.endpoint(Context(scope, receive))
-        except ServiceError as error:
-            response = self.refuse(error, request_id)
-        except ClientDisconnect:
-            return
-        except Exception:
-            logger.exception("%s failed", self.path, extra={"request_id": request_id})
-            response = self.refuse(ServiceError(UNEXPECTED), request_id)
-        response.raw_headers.append((b"x-request-id", request_id.encode()))
-        if response.status_code in (429, 503):
-            response.raw_headers.append((b"retry-after", b"1"))
-        await response(scope, receive, send)
-        self._seconds.observe(time.perf_counter() - started)
-        self._count(response.status_code)
+        await stages.run(_Exchange(self, Context(scope, receive), send))
 
     @classmethod
-    def refuse(cls, error: ServiceError, request_id: str) -> Response:
-        """The response that speaks an error."""
+    def refusal(cls, error: ServiceError, request_id: str) -> Response:
+        """The response that explains an error."""
         status = cls.status(error)
         reply = JSONReply(cls.body(error, status, request_id), status)
         if status == 401:
             reply.raw_headers.append((b"www-authenticate", b"Bearer"))
         return reply
 
-    def _count(self, status: int) -> None:
+    def count(self, status: int, seconds: float) -> None:
+        """Count one answer of this route."""
+        self._seconds.observe(seconds)
         if status not in self._counts:
             self._counts[status] = metrics.REQUESTS.labels(self.path, status)
         self._counts[status].inc()
 
 
-UNEXPECTED: Final = "something went wrong in the service; its log has the reason by this request id"
+class _Exchange:
+    """One HTTP request and its response."""
+
+    __slots__ = ("_context", "_response", "_route", "_send", "needs_admin", "request_id", "route")
+
+    def __init__(self, route: EnvelopeRoute, context: Context, send: Send) -> None:
+        self.route = route.path
+        self.needs_admin = route.needs_admin
+        self.request_id = ""
+        self._route = route
+        self._context = context
+        self._send = send
+        self._response: Response
+
+    @property
+    def settings(self) -> Settings:
+        return self._context.settings
+
+    @property
+    def authorization(self) -> str:
+        return self._context.header(b"authorization")
+
+    def identify(self) -> None:
+        self.request_id = request_id_of(self._context.scope)
+
+    async def answer(self) -> None:
+        self._response = await self._route.endpoint(self._context)
+
+    def can_explain(self, error: Exception) -> bool:
+        return isinstance(error, ServiceError)
+
+    def refuse(self, error: Exception) -> None:
+        assert isinstance(error, ServiceError)  # noqa: S101 — `can_explain` took it
+        self._response = self._route.refusal(error, self.request_id)
+
+    async def send(self) -> None:
+        response, context = self._response, self._context
+        response.raw_headers.append((b"x-request-id", self.request_id.encode()))
+        if response.status_code in (429, 503):
+            response.raw_headers.append((b"retry-after", b"1"))
+        await response(context.scope, context.receive, self._send)
+
+    def count(self, seconds: float) -> None:
+        self._route.count(self._response.status_code, seconds)
 
 
 class JSONReply(Response):
@@ -126,7 +155,7 @@ async def while_connected(request: Context, work: Coroutine[Any, Any, T]) -> T:
     """Await `work`, but give it up when the caller hangs up. The body must have been read.
 
     Raises:
-        ClientDisconnect: the caller is gone.
+        CallerGone: the caller disconnected.
     """
     task = asyncio.current_task()
     departure = _Departure(request.receive, task)
@@ -136,7 +165,7 @@ async def while_connected(request: Context, work: Coroutine[Any, Any, T]) -> T:
     except asyncio.CancelledError:
         if departure.happened and task is not None:
             task.uncancel()
-            raise ClientDisconnect from None
+            raise CallerGone from None
         raise
     finally:
         alarm.cancel()

@@ -7,10 +7,9 @@ from typing import Any, Final
 from google.protobuf.json_format import ParseDict
 from google.protobuf.message import Message
 
-from service.access import admin
 from service.engine.engine import Engine
 from service.errors import ModelNotFound, VersionNotFound
-from service.protocols.grpc.calls import Context, Method, Stream, metadata, request_key, service
+from service.protocols.grpc.calls import Context, Method, Stream, request_key, service
 from service.protocols.grpc.protos import open_inference_pb2 as pb
 from service.protocols.open_inference import grpc_inference, models
 from service.protocols.open_inference.models import version_of
@@ -35,10 +34,14 @@ def services(engine: Engine) -> list[Any]:
         "ModelStreamInfer": Stream(pb.ModelInferRequest, inferences.infer, _streamed),
         "ModelStatistics": Method(pb.ModelStatisticsRequest, repository.statistics),
         "RepositoryIndex": Method(pb.RepositoryIndexRequest, repository.index),
-        "RepositoryModelLoad": Method(pb.RepositoryModelLoadRequest, repository.load),
-        "RepositoryModelUnload": Method(pb.RepositoryModelUnloadRequest, repository.unload),
+        "RepositoryModelLoad": Method(
+            pb.RepositoryModelLoadRequest, repository.load, needs_admin=True
+        ),
+        "RepositoryModelUnload": Method(
+            pb.RepositoryModelUnloadRequest, repository.unload, needs_admin=True
+        ),
     }
-    return [service(_NAME, methods, log=engine.settings.access_log)]
+    return [service(_NAME, methods, engine.settings)]
 
 
 def _streamed(answer: Message | None, error: str) -> Message:
@@ -149,7 +152,6 @@ class _Repository:
         self, request: pb.RepositoryModelLoadRequest, context: Context
     ) -> pb.RepositoryModelLoadResponse:
         """Load a model, or what is new of it; answers once it is proven. Needs the ADMIN_TOKEN."""
-        self._require_admin(context)
         models.refuse_overrides(request.parameters)
         await self._engine.repository.load(request.model_name)
         return pb.RepositoryModelLoadResponse()
@@ -158,9 +160,5 @@ class _Repository:
         self, request: pb.RepositoryModelUnloadRequest, context: Context
     ) -> pb.RepositoryModelUnloadResponse:
         """Unload every version of a model after its last request. Needs the ADMIN_TOKEN."""
-        self._require_admin(context)
         await self._engine.repository.unload(request.model_name)
         return pb.RepositoryModelUnloadResponse()
-
-    def _require_admin(self, context: Context) -> None:
-        admin.require_admin(metadata(context, "authorization"), self._engine.settings)

@@ -49,7 +49,7 @@ _SIGNATURES_TYPE: Final = "type.googleapis.com/tensorflow.serving.SignatureDefMa
 
 def services(engine: Engine) -> list[Any]:
     """The gRPC handlers of both services."""
-    prediction, log = _Prediction(engine), engine.settings.access_log
+    prediction, settings = _Prediction(engine), engine.settings
     methods = {
         "Predict": Method(PredictRequest, prediction.predict),
         "Classify": Method(ClassificationRequest, prediction.classify),
@@ -57,7 +57,7 @@ def services(engine: Engine) -> list[Any]:
         "GetModelMetadata": Method(GetModelMetadataRequest, prediction.metadata),
     }
     status = {"GetModelStatus": Method(GetModelStatusRequest, _Status(engine).status)}
-    return [service(_PREDICTION, methods, log=log), service(_MODEL, status, log=log)]
+    return [service(_PREDICTION, methods, settings), service(_MODEL, status, settings)]
 
 
 class _Prediction:

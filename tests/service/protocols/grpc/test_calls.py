@@ -15,6 +15,7 @@ from service.errors import Overloaded
 from service.protocols.grpc.calls import Context, Method, metadata, request_key, service
 from service.protocols.grpc.protos.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from service.protocols.grpc.status import Refused
+from service.settings import Settings
 
 
 async def _answer(request: HealthCheckRequest, context: Context) -> Message:
@@ -34,7 +35,7 @@ async def _ask(*services: str, key: str = "") -> list[tuple[Any, str]]:
     """The status and the text of each answer of a server with that one method."""
     server = grpc.aio.server()
     method = {"Check": Method(HealthCheckRequest, _answer)}
-    server.add_generic_rpc_handlers((service("test.Service", method, log=False),))
+    server.add_generic_rpc_handlers((service("test.Service", method, Settings()),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     said: list[tuple[Any, str]] = []
@@ -66,7 +67,7 @@ def test_what_nobody_expected_is_logged_and_not_told(caplog: pytest.LogCaptureFi
         [(status, text)] = asyncio.run(_ask("broken"))
     assert status is StatusCode.INTERNAL
     assert "secret" not in text
-    [record] = [each for each in caplog.records if each.name == "service.protocols.grpc.calls"]
+    [record] = [each for each in caplog.records if each.name == "service.protocols.stages"]
     assert "the secret of the house" in caplog.text
     assert record.__dict__["request_id"] in text
 
