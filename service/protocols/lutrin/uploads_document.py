@@ -27,9 +27,11 @@ def upload(reader: UploadReader[Any], model: str, example: dict[str, Any]) -> di
     if reader.takes_texts:
         what = f"A form with image files and texts, one image file ({_FILES}) or text as it is"
     content: dict[str, Any] = {
+        # First, what the documentation page shows first: it has an example that can be sent as
+        # it is, where a form has no file yet.
+        "application/json": {"schema": schema, "example": example},
         "multipart/form-data": _form(reader, options),
         **{kind: {"schema": _file(kind) | {"minLength": 1}} for kind in kinds},
-        "application/json": {"schema": schema, "example": example},
     }
     if reader.takes_texts:
         content["text/plain"] = {"schema": {"type": "string", "minLength": 1}}

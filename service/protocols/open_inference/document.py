@@ -200,6 +200,8 @@ class IndexEntry(_Message):
 class Change(_Message):
     """Options of a load or unload; none that changes the model's configuration is taken."""
 
+    model_config = ConfigDict(json_schema_extra={"example": {}})
+
     parameters: dict[str, Any] | None = None
 
 

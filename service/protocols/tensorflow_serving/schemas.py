@@ -218,6 +218,9 @@ def _document(middle: str, request: type[BaseModel] | None) -> dict[str, Any]:
     if request is not None:
         document["parameters"].append(REQUEST_KEY)
         schema = request.model_json_schema()
-        content = {"application/json": {"schema": schema, "examples": schema.pop("examples")}}
+        # Its keys are sorted; the documentation page sends the first as it is, so the digit's.
+        examples = schema.pop("examples")
+        examples = {"digit": examples.pop("digit"), **examples}
+        content = {"application/json": {"schema": schema, "examples": examples}}
         document["requestBody"] = {"required": True, "content": content}
     return document

@@ -46,7 +46,7 @@ export class Search {
     this.model.replaceChildren(...encoders.map((each) => element("option", { value: each.id }, each.id)));
     try {
       const { body } = await get("v1/indexes");
-      this.known.replaceChildren(...body.indexes.map((/** @type {any} */ each) => element("option", { value: each.index ?? each.name })));
+      this.known.replaceChildren(...body.data.map((/** @type {any} */ each) => element("option", { value: each.name })));
     } catch (error) {
       this.refuse(error);
     }
