@@ -123,7 +123,7 @@ export class Classify {
 
   async explain() {
     if (!this.file) return;
-    const call = { method: "POST", path: "v1/explain", form: /** @type {[string, string | File][]} */ ([["image", this.file], ["model", this.model.id], ["grid", "14"]]) };
+    const call = { method: "POST", path: "v1/explain", form: /** @type {[string, string | File][]} */ ([["image", this.file], ["model", this.model.id], ["grid", "7"]]) };
     this.why.disabled = true;
     this.legend.textContent = "Asking …";
     try {
@@ -180,7 +180,7 @@ function overlay(canvas, importance) {
   const most = Math.max(0.01, ...importance.flat().map(Math.abs));
   const [height, width] = [canvas.height / importance.length, canvas.width / importance.length];
   importance.forEach((row, y) => row.forEach((value, x) => {
-    pen.fillStyle = `rgb(${value > 0 ? "232 62 37" : "52 120 246"} / ${0.8 * Math.abs(value / most)})`;
+    pen.fillStyle = `rgb(${value > 0 ? "232 62 37" : "52 120 246"} / ${0.8 * Math.sqrt(Math.abs(value / most))})`;
     pen.fillRect(x * width, y * height, width + 0.5, height + 0.5);
   }));
 }

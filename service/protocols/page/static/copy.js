@@ -79,7 +79,7 @@ export class CopyAs {
     this.files = element("span", {});
     this.said = element("span", { role: "status" });
     this.tabs = Object.keys(LANGUAGES).map((name) => element("button", {
-      type: "button", class: "tab", "aria-pressed": name === this.language, onclick: () => this.choose(name),
+      type: "button", class: "tab", "aria-pressed": String(name === this.language), onclick: () => this.choose(name),
     }, name));
     this.root = element("section", { class: "copy", hidden: true },
       element("h2", {}, "Copy as"),

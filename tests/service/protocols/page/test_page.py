@@ -50,7 +50,7 @@ def test_it_says_where_the_model_looked(page: Page) -> None:
     _expect(page, "7")
     page.get_by_role("button", name="Where did it look?").click()
     expect(page.locator(".legend")).to_contain_text("“7” loses its score")
-    expect(page.locator(".legend")).to_contain_text("197 runs")
+    expect(page.locator(".legend")).to_contain_text("50 runs")
 
 
 def test_the_copied_curl_works_as_it_is(page: Page, served: Server, tmp_path: Path) -> None:
