@@ -21,7 +21,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -88,23 +88,25 @@ def main() -> None:
         sys.exit(1)
 
 
-async def run(count: int, connections: int, seconds: float) -> list[Step]:
-    """Kill a process, bring version 2, and restart every process, each under load."""
-    async with AsyncExitStack() as stack:
+async def run(
+    count: int, connections: int, seconds: float, restarts: int | None = None
+) -> list[Step]:
+    """Kill a process, bring version 2, and restart `restarts` processes, each under load."""
+    with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
         (models := folder / "models").mkdir()
         _appear(models, 1)
-        expected = await _expected(folder / "alone")
-        started = stack.enter_context(ExitStack())
         settings = {"MODELS_DIR": str(models), "INDEXES": "off"}
-        pods = list(await asyncio.gather(*(_start(started, **settings) for _ in range(count))))
+        expected, *pods = await asyncio.gather(
+            _expected(folder / "alone"), *(_start(stack, **settings) for _ in range(count))
+        )
         url = stack.enter_context(nginx(folder, pods))
         await _until(url, "/health/ready", lambda reply: reply.status_code == 200)
 
         async def restart(pod: Running, how: signal.Signals) -> Running:
             os.kill(pod.pid, how)
             await asyncio.to_thread(psutil.Process(pod.pid).wait, _LONGEST_S)
-            again = await _start(started, **settings, PORT=pod.url.rpartition(":")[2])
+            again = await _start(stack, **settings, PORT=pod.url.rpartition(":")[2])
             # Ready is not enough: nginx leaves a process out for fail_timeout after a failure.
             await _until(again.url, "/metrics", lambda reply: _ANSWERED in reply.text)
             return again
@@ -120,7 +122,7 @@ async def run(count: int, connections: int, seconds: float) -> list[Step]:
         rolled = Step("every process is restarted, one after the other")
         del expected[1]
         async with _load(url, connections, seconds, rolled, expected):
-            for number, pod in enumerate(pods):
+            for number, pod in enumerate(pods[:restarts]):
                 pods[number] = await restart(pod, signal.SIGTERM)
         return [killed, updated, rolled]
 

@@ -82,7 +82,7 @@ def test_texts_get_the_servers_embeddings(
 def test_a_killed_job_goes_on_without_a_row_lost_or_doubled(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "models" / "mnist-lenet5", tmp_path / "models" / "mnist-lenet5")
     (tmp_path / "digit.png").write_bytes(LIGHT)
-    count = 60_000
+    count = 30_000
     lines = ["missing.png" if number % 1000 == 7 else "digit.png" for number in range(count)]
     (tmp_path / "in.csv").write_text("\n".join(["file", *lines]))
     batch = [sys.executable, "-m", "service", "batch", "in.csv", "out.jsonl"]
