@@ -92,6 +92,7 @@ def create_app(settings: Settings, peers: Peers | None = None) -> ASGIApp:
         openapi_tags=TAGS,
         generate_unique_id_function=operation_id,
         swagger_ui_parameters=_PAGE,
+        redoc_url=None,  # the page's wing serves it, under a policy that keeps it on this server
         redirect_slashes=False,
     )
     app.state.services = Services(settings, engine, ZeroShot(engine), search, peers)

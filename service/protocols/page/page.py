@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import Final, NamedTuple
 
 from fastapi import APIRouter
+from fastapi.openapi.docs import get_redoc_html
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from service.protocols.http.request import Context
@@ -82,6 +83,22 @@ async def static_file(request: Context) -> Response:
     if found is None or not request.settings.page:
         return PlainTextResponse(f"the page has no file {name[:100]!r}", 404)
     return _reply(request, found)
+
+
+@router.get("/redoc", include_in_schema=False)
+async def redoc(request: Context) -> Response:
+    """The documentation as ReDoc shows it, without the logo that it asks another server for."""
+    root = request.settings.root_path
+    assets = f"{root}/static-offline-docs"
+    reply = get_redoc_html(
+        openapi_url=f"{root}/openapi.json",
+        title="Lutrin - ReDoc",
+        redoc_js_url=f"{assets}/redoc.standalone.js",
+        redoc_favicon_url=f"{assets}/favicon.png",
+        with_google_fonts=False,
+    )
+    reply.headers["content-security-policy"] = "img-src 'self' data: blob:; connect-src 'self'"
+    return reply
 
 
 def _reply(request: Context, file: StaticFile) -> Response:
