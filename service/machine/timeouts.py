@@ -1,7 +1,7 @@
-"""Alarms that hardly ever ring: what each request sets on its way in and takes back on its way out.
+"""Timeouts that share one timer of the event loop.
 
-All alarms of an event loop share one timer, which stands for the soonest of them. A request's own
-timer costs 2 µs, `asyncio.timeout` 5, and a request has three: a tenth of a small model's answer.
+The timer is set for the earliest of them. A timer for each timeout costs 2 µs, `asyncio.timeout` 5,
+and a request sets three: a tenth of the time of a small model's answer.
 """
 
 from __future__ import annotations
@@ -15,93 +15,93 @@ from typing import Final, TypeVar
 T = TypeVar("T")
 
 
-class Alarm:
-    """One alarm; taken back by `cancel`."""
+class Timeout:
+    """One timeout."""
 
-    __slots__ = ("_clock", "at", "ring")
+    __slots__ = ("_queue", "at", "callback")
 
-    def __init__(self, clock: _Clock, at: float, ring: Callable[[], object]) -> None:
-        self._clock = clock
+    def __init__(self, queue: _Queue, at: float, callback: Callable[[], object]) -> None:
+        self._queue = queue
         self.at = at
-        self.ring = ring
+        self.callback = callback
 
     def cancel(self) -> None:
-        """Take it back; nothing happens where it has rung."""
-        self._clock.alarms.discard(self)
+        """Cancel the timeout, unless it has expired."""
+        self._queue.timeouts.discard(self)
 
 
-class _Clock:
-    """The alarms of one event loop."""
+class _Queue:
+    """The timeouts of one event loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self.alarms: set[Alarm] = set()
+        self.timeouts: set[Timeout] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._rings_at = math.inf
+        self._expires_at = math.inf
 
-    def set(self, seconds: float, ring: Callable[[], object]) -> Alarm:
-        alarm = Alarm(self, self.loop.time() + seconds, ring)
-        self.alarms.add(alarm)
-        if alarm.at < self._rings_at:
-            self._wind(alarm.at)
-        return alarm
+    def set(self, seconds: float, callback: Callable[[], object]) -> Timeout:
+        timeout = Timeout(self, self.loop.time() + seconds, callback)
+        self.timeouts.add(timeout)
+        if timeout.at < self._expires_at:
+            self._arm(timeout.at)
+        return timeout
 
-    def _wind(self, at: float) -> None:
+    def _arm(self, at: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self.loop.call_at(at, self._ring)
-        self._rings_at = at
+        self._timer = self.loop.call_at(at, self._expire)
+        self._expires_at = at
 
-    def _ring(self) -> None:
-        # A loop's timers go off up to a millisecond early.
-        due = [alarm for alarm in self.alarms if alarm.at <= self._rings_at]
-        self.alarms.difference_update(due)
-        self._timer, self._rings_at = None, math.inf
-        if self.alarms:
-            self._wind(min(alarm.at for alarm in self.alarms))
-        for alarm in due:
-            alarm.ring()
+    def _expire(self) -> None:
+        # Timers of the event loop fire up to a millisecond early.
+        due = [timeout for timeout in self.timeouts if timeout.at <= self._expires_at]
+        self.timeouts.difference_update(due)
+        self._timer, self._expires_at = None, math.inf
+        if self.timeouts:
+            self._arm(min(timeout.at for timeout in self.timeouts))
+        for timeout in due:
+            timeout.callback()
 
 
 class _Current(threading.local):
-    """The clock of the event loop that this thread runs, or ran last."""
+    """The timeouts of the event loop that this thread runs, or ran last."""
 
-    clock: _Clock | None = None
+    queue: _Queue | None = None
 
 
 _CURRENT: Final = _Current()
 
 
-def set_alarm(seconds: float, ring: Callable[[], object]) -> Alarm:
-    """Have the running event loop call `ring` in so many seconds, unless it is taken back."""
-    loop, clock = asyncio.get_running_loop(), _CURRENT.clock
-    if clock is None or clock.loop is not loop:
-        clock = _CURRENT.clock = _Clock(loop)
-    return clock.set(seconds, ring)
+def set_timeout(seconds: float, callback: Callable[[], object]) -> Timeout:
+    """Call `callback` on the running event loop after `seconds`, unless it is cancelled."""
+    loop, queue = asyncio.get_running_loop(), _CURRENT.queue
+    if queue is None or queue.loop is not loop:
+        queue = _CURRENT.queue = _Queue(loop)
+    return queue.set(seconds, callback)
 
 
-async def within(seconds: float, work: Awaitable[T]) -> T:
-    """What `work` gives, as `asyncio.timeout` would have it.
+async def wait_for(seconds: float, work: Awaitable[T]) -> T:
+    """Await `work` with a timeout, as `asyncio.timeout` does.
 
     Raises:
-        TimeoutError: it has given nothing in so many seconds, and is cancelled.
+        TimeoutError: it took longer than `seconds`, and was cancelled.
     """
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 — a coroutine runs in a task
     cancelling, late = task.cancelling(), False
 
-    def ring() -> None:
+    def expire() -> None:
         nonlocal late
         late = True
         task.cancel()
 
-    alarm = set_alarm(seconds, ring)
+    timeout = set_timeout(seconds, expire)
     try:
         return await work
     except asyncio.CancelledError:
-        # Somebody else may have cancelled it at the same time, which goes before.
+        # Another cancellation at the same time takes precedence.
         if late and task.uncancel() <= cancelling:
             raise TimeoutError from None
         raise
     finally:
-        alarm.cancel()
+        timeout.cancel()

@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 from typing import TypeVar
 
 from service.errors import DeadlineExceeded
-from service.machine.timeouts import within
+from service.machine.timeouts import wait_for
 
 T = TypeVar("T")
 
@@ -18,7 +18,7 @@ async def before_deadline(seconds: float, work: Awaitable[T]) -> T:
         DeadlineExceeded: it took longer, and was cancelled.
     """
     try:
-        return await within(seconds, work)
+        return await wait_for(seconds, work)
     except TimeoutError:
         message = f"no answer within {seconds:g} s: the service is busy or the model is slow"
         raise DeadlineExceeded(message) from None

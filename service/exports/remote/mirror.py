@@ -1,4 +1,7 @@
-"""The local copy of a store of models: only whole versions, each proven, then renamed into place.
+"""The local mirror of a remote store: whole versions alone, each verified, then renamed into place.
+
+fsspec's own caching (`filecache`, read at 2026.9) would not do: it caches file by file, so that a
+version may be read half old and half new, and compares no checksum.
 
     <CACHE_DIR>/<store>/<name>/<version>/         as in the store, and .origin.json: what it was
     <CACHE_DIR>/<store>/models.yaml

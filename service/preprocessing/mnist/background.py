@@ -1,6 +1,6 @@
-"""The paper a digit stands on: its shade across the image, and the side of it that ink lies on.
+"""The background of a digit: its shade across the image, and whether ink is darker or lighter.
 
-Looked for in a reduced image of at most some 160 pixels a side.
+It is estimated in a reduced image of at most about 160 pixels a side.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 _FAINTEST: Final = 16.0
-"""Grey levels: a smaller difference from the paper is no ink."""
+"""Gray levels: a smaller difference from the background is no ink."""
 
 _UNEVEN: Final = 50.0
-"""Grey levels: how far the paper's shade may lie from its most frequent one at first sight."""
+"""Gray levels: how far the background's shade may lie from its most frequent one at first sight."""
 
 _SAMPLES: Final = 36
 """Pixels of the longer side that the shade is fitted to: enough, and BLAS starts no threads."""
@@ -28,17 +28,17 @@ _LEVEL: Final = np.array([1, 0, 0, 0, 0, 0], np.float32)
 
 
 @dataclass(frozen=True)
-class Paper:
-    """The paper of one image, and how ink differs from it."""
+class Background:
+    """The background of one image, and how ink differs from it."""
 
     shade: Floats
     """(6,): a quadratic in rows and columns that run −1…1 across the image; see `_terms`."""
     polarity: int
-    """1 where ink is lighter than the paper, −1 where it is darker."""
+    """1 where ink is lighter than the background, −1 where it is darker."""
     contrast: float
-    """How far ink differs from the paper, grey levels."""
+    """How far ink differs from the background, gray levels."""
     noise: float
-    """Standard deviation of the paper's grain, grey levels."""
+    """Standard deviation of the background's grain, gray levels."""
 
     ground: Floats | None = None
     """(h, w): the shade followed from place to place instead, where no quadratic describes it."""
@@ -52,10 +52,10 @@ class Paper:
         ink: Floats = np.float32(self.polarity) * (image - shade)
         return ink
 
-    def followed(self, image: Floats) -> Paper:
-        """The same paper, its shade followed across hard shadows; the polarity told anew.
+    def following(self, image: Floats) -> Background:
+        """The same background, its shade followed across hard shadows; the polarity told anew.
 
-        Grey closing, or opening where ink is light, by a square a fifth of the image wide: wider
+        Gray closing, or opening where ink is light, by a square a fifth of the image wide: wider
         than a stroke. By a narrow one, strokes stand out where the holes of digits do not.
         """
         size = max(image.shape)
@@ -64,7 +64,7 @@ class Paper:
         polarity = max(mass, key=mass.__getitem__)
         ground = _closed(image, polarity, size // 10)
         contrast = _contrast((polarity * (image - ground)).ravel())
-        return Paper(self.shade, polarity, max(contrast, _FAINTEST), self.noise, ground)
+        return Background(self.shade, polarity, max(contrast, _FAINTEST), self.noise, ground)
 
 
 def _closed(image: Floats, polarity: int, reach: int) -> Floats:
@@ -89,11 +89,11 @@ def _between(values: Floats, at: Floats) -> Floats:
     return between
 
 
-def read_paper(image: Floats, on_paper: Mask | None = None) -> Paper | None:
-    """The paper of a reduced image (h, w), float32; None where nothing stands on it.
+def estimate_background(image: Floats, on_paper: Mask | None = None) -> Background | None:
+    """The background of a reduced image (h, w), float32; None where nothing stands on it.
 
     It starts from the shade that most of the border has, where there is least ink, or from pixels
-    known to be paper, and takes in all that lies near a quadratic through it: uneven light is
+    known to be background, and takes in all that lies near a quadratic through it: uneven light is
     smooth, ink is not.
     """
     stride = -(-max(image.shape) // _SAMPLES)
@@ -129,21 +129,21 @@ def _ring(shape: tuple[int, int]) -> Mask:
 
 
 def _is_blank(ring: Floats, values: Floats) -> bool:
-    """Whether the paper has one shade all over, as on a screen: then there is nothing to fit."""
+    """Whether the background has one shade, as on a screen, so that nothing has to be fitted."""
     return bool(np.ptp(ring) == 0 and np.count_nonzero(values == ring[0]) > values.size // 2)
 
 
 def _densest(values: Floats) -> float:
-    """The middle of the stretch of `_UNEVEN` grey levels that holds the most of the values."""
+    """The middle of the stretch of `_UNEVEN` gray levels that holds the most of the values."""
     ordered = np.sort(values)
     held = np.searchsorted(ordered, ordered + _UNEVEN, side="right") - np.arange(ordered.size)
     start = int(held.argmax())
     return float(ordered[start + int(held[start]) // 2])
 
 
-def _darker_or_lighter(residual: Floats, shade: Floats, noise: float) -> Paper | None:
-    """Ink is on the side of the paper where more of the difference is."""
-    best: Paper | None = None
+def _darker_or_lighter(residual: Floats, shade: Floats, noise: float) -> Background | None:
+    """Ink is on the side of the background where more of the difference is."""
+    best: Background | None = None
     most = 0.0
     for polarity in (1, -1):
         ink = np.float32(polarity) * residual
@@ -152,7 +152,7 @@ def _darker_or_lighter(residual: Floats, shade: Floats, noise: float) -> Paper |
             continue
         mass = float(ink[ink > 0.4 * contrast].sum())
         if mass > most:
-            best, most = Paper(shade, polarity, contrast, noise), mass
+            best, most = Background(shade, polarity, contrast, noise), mass
     return best
 
 

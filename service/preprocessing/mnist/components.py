@@ -1,4 +1,4 @@
-"""Marks on paper: the connected pieces of a mask, and which of them are the digit's ink."""
+"""Connected components of a mask, and which of them are the ink of the digit."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Mask = NDArray[np.bool_]
 
 _SPECK: Final = 0.03
 _APART: Final = 0.25
-"""A mark's share of the largest mark's ink below which it is dirt: near to that one, and apart."""
+"""A component with less than this share of the largest one's ink is dirt: near to it, and apart."""
 
 
-class Mark(NamedTuple):
+class Component(NamedTuple):
     """One connected piece: its box, rows top…bottom and columns left…right, ends excluded."""
 
     number: int
@@ -67,7 +67,7 @@ def label(mask: Mask) -> tuple[NDArray[np.int32], int]:
     return labels, len(numbers)
 
 
-def find_marks(labels: NDArray[np.int32], count: int, ink: Floats) -> list[Mark]:
+def find_components(labels: NDArray[np.int32], count: int, ink: Floats) -> list[Component]:
     """The box, ink and border contact of each numbered piece, the most ink first."""
     rows, columns = np.nonzero(labels)
     numbers = labels[rows, columns]
@@ -85,75 +85,82 @@ def find_marks(labels: NDArray[np.int32], count: int, ink: Floats) -> list[Mark]
         *(column.tolist() for column in (mass, top, bottom + 1, left, right + 1, contact)),
         strict=True,
     )
-    marks = [Mark(number, *row) for number, row in enumerate(table) if number]
-    return sorted(marks, key=lambda mark: -mark.mass)
+    components = [Component(number, *row) for number, row in enumerate(table) if number]
+    return sorted(components, key=lambda component: -component.mass)
 
 
-def digit_marks(marks: list[Mark]) -> list[Mark]:
-    """The marks that make the digit: the largest and what stands by it.
+def digit_components(components: list[Component]) -> list[Component]:
+    """The components that make the digit: the largest and what stands by it.
 
-    A mark that lies along the image's border is a shadow or the edge of the page, as long as
-    another mark can be the digit.
+    A component that lies along the image's border is a shadow or the edge of the page, as long as
+    another component can be the digit.
     """
-    inner = [mark for mark in marks if not lies_along_border(mark)]
-    if not inner or inner[0].mass < 0.02 * marks[0].mass:
-        inner = marks
+    inner = [component for component in components if not lies_along_border(component)]
+    if not inner or inner[0].mass < 0.02 * components[0].mass:
+        inner = components
     main = inner[0]
     size = max(main.bottom - main.top, main.right - main.left)
     kept = [main]
-    for mark in inner[1:]:
-        near = _gap(mark, main) < 0.25 * size
-        if mark.mass > (_SPECK if near else _APART) * main.mass:
-            kept.append(mark)
+    for component in inner[1:]:
+        near = _gap(component, main) < 0.25 * size
+        if component.mass > (_SPECK if near else _APART) * main.mass:
+            kept.append(component)
     return kept
 
 
-def together(marks: list[Mark]) -> Mark:
-    """Several marks as one."""
-    _, mass, top, bottom, left, right, contact = zip(*marks, strict=True)
-    return Mark(0, sum(mass), min(top), max(bottom), min(left), max(right), sum(contact))
+def together(components: list[Component]) -> Component:
+    """Several components as one."""
+    _, mass, top, bottom, left, right, contact = zip(*components, strict=True)
+    return Component(0, sum(mass), min(top), max(bottom), min(left), max(right), sum(contact))
 
 
-def lies_along_border(mark: Mark) -> bool:
+def lies_along_border(component: Component) -> bool:
     """Strokes that end at the border touch it by their width, edges and shadows by their length."""
-    return mark.contact > 0.3 * (mark.bottom - mark.top + mark.right - mark.left)
+    return component.contact > 0.3 * (
+        component.bottom - component.top + component.right - component.left
+    )
 
 
-def inside_of_sheet(mark: Mark, labels: NDArray[np.int32]) -> tuple[slice, slice] | None:
+def inside_sheet(component: Component, labels: NDArray[np.int32]) -> tuple[slice, slice] | None:
     """Rows and columns inside of a large rectangle: a sheet on a table, or what a frame surrounds.
 
-    None where the mark is no such.
+    None where the component is no such.
     """
-    height, width = mark.bottom - mark.top, mark.right - mark.left
+    height, width = component.bottom - component.top, component.right - component.left
     if height * width < 0.2 * labels.size or min(height, width) < 12:
         return None
-    band = labels[mark.top : mark.bottom, mark.left : mark.right] == mark.number
+    band = (
+        labels[component.top : component.bottom, component.left : component.right]
+        == component.number
+    )
     down, across = max(1, height // 16), max(1, width // 16)
     inner = band[down:-down, across:-across]
     filled = np.count_nonzero(band) - np.count_nonzero(inner)
     if filled < 0.85 * (band.size - inner.size):
         return None
     return (
-        slice(mark.top + down, mark.bottom - down),
-        slice(mark.left + across, mark.right - across),
+        slice(component.top + down, component.bottom - down),
+        slice(component.left + across, component.right - across),
     )
 
 
-def is_ground(marks: list[Mark], mask: Mask) -> bool:
-    """Whether the marks are the ground around a digit that fills the image: cut-off pieces.
+def is_background(components: list[Component], mask: Mask) -> bool:
+    """Whether the components are the ground around a digit that fills the image: cut-off pieces.
 
     Then they touch the border in several places, and what they leave hangs together.
     """
-    total = sum(mark.mass for mark in marks)
-    touching = [mark for mark in marks if mark.contact and mark.mass > 0.02 * total]
-    if len(touching) < 2 or sum(mark.mass for mark in touching) < 0.5 * total:
+    total = sum(component.mass for component in components)
+    touching = [
+        component for component in components if component.contact and component.mass > 0.02 * total
+    ]
+    if len(touching) < 2 or sum(component.mass for component in touching) < 0.5 * total:
         return False
     labels, count = label(~mask)
     largest = max(np.bincount(labels.ravel(), minlength=2)[1:], default=0)
     return count > 0 and bool(largest > 0.9 * np.count_nonzero(labels))
 
 
-def _gap(one: Mark, other: Mark) -> float:
+def _gap(one: Component, other: Component) -> float:
     """Pixels between two boxes, 0 where they overlap."""
     down = max(one.top - other.bottom, other.top - one.bottom, 0)
     across = max(one.left - other.right, other.left - one.right, 0)

@@ -5,7 +5,7 @@ Proc. IEEE 86(11), §III.A: the ink's bounding box scaled into 20×20 pixels wit
 anti-aliased, and placed in 28×28 so that its centre of mass is the middle. Theirs began with clean
 bilevel scans; here the ink has first to be found:
 
-    despeckle → paper (a smooth surface), polarity → marks, those that are ink → crop
+    despeckle → background (a smooth surface), polarity → components, those that are ink → crop
     → strokes too thin to be seen widened → 20×20 → contrast → 28×28
 
 An image that is already MNIST's own is returned as it is.
@@ -18,18 +18,18 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from service.preprocessing.mnist.background import Paper, places, read_paper
+from service.preprocessing.mnist.background import Background, estimate_background, places
 from service.preprocessing.mnist.components import (
-    Mark,
-    digit_marks,
-    find_marks,
-    inside_of_sheet,
-    is_ground,
+    Component,
+    digit_components,
+    find_components,
+    inside_sheet,
+    is_background,
     label,
     lies_along_border,
     together,
 )
-from service.preprocessing.mnist.placement import centred, in_20, is_mnist, standing
+from service.preprocessing.mnist.placement import centered, in_20, is_mnist, standing
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -56,24 +56,24 @@ def _digit(calm: NDArray[np.uint8], *, within: int = 0) -> NDArray[np.uint8] | N
     """The digit on an image free of specks, `within` so many sheets; None without ink."""
     step = -(-max(calm.shape) // _COARSE)
     coarse = _reduced(calm, step)
-    paper = read_paper(coarse)
-    found = None if paper is None else _find(coarse, paper, sheets=within < 2)
-    if paper is None or found is None:
+    background = estimate_background(coarse)
+    found = None if background is None else _find(coarse, background, sheets=within < 2)
+    if background is None or found is None:
         return None
     if found.sheet is not None:
         rows, columns = (slice(part.start * step, part.stop * step) for part in found.sheet)
         inside = _digit(calm[rows, columns], within=within + 1)
         if inside is not None:
             return inside
-        found = _find(coarse, paper, sheets=False) or found
+        found = _find(coarse, background, sheets=False) or found
     elif within and found.box.contact:
         return None  # what crosses the edge of a sheet says that it is none, but a patch of light
-    if calm.shape == (28, 28) and found.paper.polarity > 0:
+    if calm.shape == (28, 28) and found.background.polarity > 0:
         near = _grown(found.mask, 2)
-        placed = standing(found.paper.ink(coarse, places(28), places(28)) * near)
+        placed = standing(found.background.ink(coarse, places(28), places(28)) * near)
         if placed is not None:
             return placed
-    return centred(in_20(_crop(calm, step, found)))
+    return centered(in_20(_crop(calm, step, found)))
 
 
 def _despeckle(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -118,75 +118,77 @@ def _reduced(image: NDArray[np.uint8], step: int) -> Floats:
 class _Found(NamedTuple):
     """The digit in the reduced image."""
 
-    paper: Paper
+    background: Background
     mask: Mask
     """Its ink."""
-    box: Mark
-    """All of its marks as one."""
+    box: Component
+    """All of its components as one."""
     sheet: tuple[slice, slice] | None
     """The inside of the sheet that it may stand on: rows, columns."""
 
 
-def _find(coarse: Floats, paper: Paper, *, sheets: bool) -> _Found | None:
+def _find(coarse: Floats, background: Background, *, sheets: bool) -> _Found | None:
     """The digit in the reduced image; None where there is none."""
-    marked = _marked(coarse, paper)
-    if not marked.marks:
+    labelled = _labelled(coarse, background)
+    if not labelled.components:
         return None
     turned = None
-    if is_ground(marked.marks, marked.labels > 0):
-        turned = read_paper(coarse, marked.labels > 0)
+    if is_background(labelled.components, labelled.labels > 0):
+        turned = estimate_background(coarse, labelled.labels > 0)
     if turned is not None:
-        paper, marked = turned, _marked(coarse, turned)
-    sheet = inside_of_sheet(marked.marks[0], marked.labels) if sheets else None
-    main = digit_marks(marked.marks)[0]
+        background, labelled = turned, _labelled(coarse, turned)
+    sheet = inside_sheet(labelled.components[0], labelled.labels) if sheets else None
+    main = digit_components(labelled.components)[0]
     if turned is None and sheet is None and lies_along_border(main):
-        local = paper.followed(coarse)
-        closer = _marked(coarse, local)
-        if _is_shadow(coarse, marked, closer):
-            paper, marked = local, closer
-    marks = digit_marks(marked.marks)
-    if sum(mark.mass for mark in marks) < 2.5 * paper.contrast:
+        local = background.following(coarse)
+        closer = _labelled(coarse, local)
+        if _is_shadow(coarse, labelled, closer):
+            background, labelled = local, closer
+    components = digit_components(labelled.components)
+    if sum(component.mass for component in components) < 2.5 * background.contrast:
         return None
-    kept = np.zeros(len(marked.marks) + 1, bool)
-    kept[[mark.number for mark in marks]] = True
-    return _Found(paper, kept[marked.labels], together(marks), sheet)
+    kept = np.zeros(len(labelled.components) + 1, bool)
+    kept[[component.number for component in components]] = True
+    return _Found(background, kept[labelled.labels], together(components), sheet)
 
 
-class _Marked(NamedTuple):
-    """Everything on a paper: pieces numbered in `labels`, and what they are, the most ink first."""
+class _Labelled(NamedTuple):
+    """The components on a background, numbered in `labels`, the one with the most ink first."""
 
     labels: NDArray[np.int32]
-    marks: list[Mark]
+    components: list[Component]
 
 
-def _marked(coarse: Floats, paper: Paper) -> _Marked:
-    ink = paper.ink(coarse, places(coarse.shape[0]), places(coarse.shape[1]))
-    labels, count = label(ink > max(0.25 * paper.contrast, 4 * paper.noise))
-    return _Marked(labels, find_marks(labels, count, ink))
+def _labelled(coarse: Floats, background: Background) -> _Labelled:
+    ink = background.ink(coarse, places(coarse.shape[0]), places(coarse.shape[1]))
+    labels, count = label(ink > max(0.25 * background.contrast, 4 * background.noise))
+    return _Labelled(labels, find_components(labels, count, ink))
 
 
-def _is_shadow(coarse: Floats, marked: _Marked, closer: _Marked) -> bool:
-    """Whether a shadow's edge was taken for ink: followed closer, the paper leaves a digit on it
-    that is smaller than that mark, clear of the border and of another shade than the mark.
+def _is_shadow(coarse: Floats, labelled: _Labelled, closer: _Labelled) -> bool:
+    """Whether the edge of a shadow was taken for ink.
+
+    When the background is followed more closely, a digit is left that is smaller than the
+    component, does not touch the border and has another shade.
     """
-    if not closer.marks:
+    if not closer.components:
         return False
-    main, digit = digit_marks(marked.marks)[0], digit_marks(closer.marks)[0]
+    main, digit = digit_components(labelled.components)[0], digit_components(closer.components)[0]
     size = max(digit.bottom - digit.top, digit.right - digit.left)
     if lies_along_border(digit) or size < 0.15 * max(coarse.shape):
         return False
     inked = closer.labels == digit.number
-    rest = (marked.labels == main.number) & ~inked
+    rest = (labelled.labels == main.number) & ~inked
     if np.count_nonzero(inked) > np.count_nonzero(rest):
         return False
-    ground = float(coarse[marked.labels == 0].mean())
+    ground = float(coarse[labelled.labels == 0].mean())
     shadow, ink = float(coarse[rest].mean()), float(coarse[inked].mean())
     return min(abs(ink - shadow), abs(ink - ground)) > 0.25 * abs(shadow - ground)
 
 
 def _crop(calm: NDArray[np.uint8], step: int, found: _Found) -> Floats:
-    """The digit's ink at full size, other marks left out, reduced to some `_MIDDLE` pixels."""
-    paper, mask, box, _ = found
+    """The digit's ink at full size, other components left out, reduced to some `_MIDDLE` pixels."""
+    background, mask, box, _ = found
     height, width = calm.shape
     coarse_height, coarse_width = mask.shape
     top, bottom = max(0, box.top - 2), min(coarse_height, box.bottom + 2)
@@ -199,7 +201,7 @@ def _crop(calm: NDArray[np.uint8], step: int, found: _Found) -> Floats:
     middle = _reduced(crop, finer)
     row_places = (rows.start + (np.arange(middle.shape[0]) + 0.5) * finer) * (2 / height) - 1
     column_places = (columns.start + (np.arange(middle.shape[1]) + 0.5) * finer) * (2 / width) - 1
-    ink = paper.ink(middle, row_places.astype(np.float32), column_places.astype(np.float32))
+    ink = background.ink(middle, row_places.astype(np.float32), column_places.astype(np.float32))
     near_rows = np.minimum((np.arange(middle.shape[0]) * finer) // step, near.shape[0] - 1)
     near_columns = np.minimum((np.arange(middle.shape[1]) * finer) // step, near.shape[1] - 1)
     return ink * near[np.ix_(near_rows, near_columns)]

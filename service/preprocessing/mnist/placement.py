@@ -21,7 +21,7 @@ _MOMENTS: Final = np.stack(
 
 
 def is_mnist(image: NDArray[np.uint8]) -> bool:
-    """Whether 28×28 pixels have the marks of the set's own making, which all 70,000 show.
+    """Whether 28×28 pixels have the components of the set's own making, which all 70,000 show.
 
     Much pure black, some pure white, a box whose longer side is 20 (a few: 19), and a centre of
     mass in the middle to half a pixel. By bytes, where they are quicker than arrays of this size.
@@ -129,7 +129,7 @@ def _weights(size: int, start: int, stop: int, count: int) -> Floats:
     return shares
 
 
-def centred(small: Floats) -> NDArray[np.uint8]:
+def centered(small: Floats) -> NDArray[np.uint8]:
     """Place up to 20×20 in 28×28 so that the centre of mass is the middle: uint8."""
     height, width = small.shape
     mass = float(small.sum())

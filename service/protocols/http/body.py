@@ -9,7 +9,7 @@ import orjson
 from starlette.types import Receive
 
 from service.errors import DeadlineExceeded, InputTooLarge, InvalidInput, UnsupportedType
-from service.machine.timeouts import within
+from service.machine.timeouts import wait_for
 from service.protocols.http.compression import inflate
 from service.protocols.http.request import Context
 from service.protocols.stages import CallerGone
@@ -79,7 +79,7 @@ async def _read(request: Context) -> bytes:
     if declared.isdecimal() and int(declared) > max_bytes:
         raise InputTooLarge(f"the body has {declared} bytes; {max_bytes} are taken at most")
     try:
-        return await within(settings.request_timeout_s, _receive(request.receive, max_bytes))
+        return await wait_for(settings.request_timeout_s, _receive(request.receive, max_bytes))
     except TimeoutError:
         seconds = f"{settings.request_timeout_s:g} s"
         raise DeadlineExceeded(f"the body did not arrive within {seconds}") from None

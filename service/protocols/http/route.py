@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from service.errors import ServiceError
-from service.machine.timeouts import set_alarm
+from service.machine.timeouts import set_timeout
 from service.observability import metrics
 from service.protocols import stages
 from service.protocols.http.request import NEEDS_ADMIN, Context, request_id_of
@@ -159,7 +159,7 @@ async def while_connected(request: Context, work: Coroutine[Any, Any, T]) -> T:
     """
     task = asyncio.current_task()
     departure = _Departure(request.receive, task)
-    alarm = set_alarm(_PATIENCE_S, departure.watch)
+    timeout = set_timeout(_PATIENCE_S, departure.watch)
     try:
         return await work
     except asyncio.CancelledError:
@@ -168,7 +168,7 @@ async def while_connected(request: Context, work: Coroutine[Any, Any, T]) -> T:
             raise CallerGone from None
         raise
     finally:
-        alarm.cancel()
+        timeout.cancel()
         departure.close()
 
 

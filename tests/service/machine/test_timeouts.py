@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from service.machine.timeouts import set_alarm, within
+from service.machine.timeouts import set_timeout, wait_for
 
 
 async def forever() -> None:
@@ -24,7 +24,7 @@ def test_they_ring_in_their_order_and_not_before_their_time() -> None:
             rung.append((wanted, time.perf_counter() - begun))
 
         for wanted in (0.09, 0.03, 0.06, 0.03):
-            set_alarm(wanted, partial(ring, wanted))
+            set_timeout(wanted, partial(ring, wanted))
         await asyncio.sleep(0.2)
         return rung
 
@@ -37,8 +37,8 @@ def test_they_ring_in_their_order_and_not_before_their_time() -> None:
 def test_one_taken_back_does_not_ring_and_the_next_one_does() -> None:
     async def run() -> list[str]:
         rung: list[str] = []
-        first = set_alarm(0.02, lambda: rung.append("first"))
-        set_alarm(0.06, lambda: rung.append("second"))
+        first = set_timeout(0.02, lambda: rung.append("first"))
+        set_timeout(0.06, lambda: rung.append("second"))
         first.cancel()
         await asyncio.sleep(0.15)
         first.cancel()
@@ -54,9 +54,9 @@ def test_one_that_sets_another_rings_on() -> None:
         def ring() -> None:
             nonlocal rung
             rung += 1
-            set_alarm(0.01, ring)
+            set_timeout(0.01, ring)
 
-        set_alarm(0.01, ring)
+        set_timeout(0.01, ring)
         await asyncio.sleep(0.2)
         return rung
 
@@ -68,7 +68,7 @@ def test_work_in_time_gives_what_it_gives() -> None:
         await asyncio.sleep(0.01)
         return 7
 
-    assert asyncio.run(within(5, work())) == 7
+    assert asyncio.run(wait_for(5, work())) == 7
 
 
 def test_work_that_takes_too_long_is_cancelled() -> None:
@@ -82,7 +82,7 @@ def test_work_that_takes_too_long_is_cancelled() -> None:
 
     async def run() -> str:
         with pytest.raises(TimeoutError):
-            await within(0.02, work())
+            await wait_for(0.02, work())
         task = asyncio.current_task()
         assert task is not None
         assert task.cancelling() == 0
@@ -96,7 +96,7 @@ def test_work_that_takes_too_long_is_cancelled() -> None:
 def test_of_two_the_sooner_counts() -> None:
     async def run() -> str:
         try:
-            await within(0.02, within(5, forever()))
+            await wait_for(0.02, wait_for(5, forever()))
         except TimeoutError:
             return "outer"
         return "none"
@@ -104,10 +104,10 @@ def test_of_two_the_sooner_counts() -> None:
     async def turned() -> str:
         async def inner() -> str:
             with pytest.raises(TimeoutError):
-                await within(0.02, forever())
+                await wait_for(0.02, forever())
             return "inner"
 
-        return await within(5, inner())
+        return await wait_for(5, inner())
 
     assert asyncio.run(run()) == "outer"
     assert asyncio.run(turned()) == "inner"
@@ -115,7 +115,7 @@ def test_of_two_the_sooner_counts() -> None:
 
 def test_a_caller_who_leaves_is_no_timeout() -> None:
     async def run() -> None:
-        task = asyncio.create_task(within(5, forever()))
+        task = asyncio.create_task(wait_for(5, forever()))
         await asyncio.sleep(0.01)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -129,14 +129,14 @@ def test_an_error_of_the_work_is_its_own() -> None:
         raise ValueError("its own")
 
     with pytest.raises(ValueError, match="its own"):
-        asyncio.run(within(5, work()))
+        asyncio.run(wait_for(5, work()))
 
 
 def test_every_loop_has_its_own() -> None:
     async def run() -> bool:
         with pytest.raises(TimeoutError):
-            await within(0.02, forever())
-        set_alarm(60, lambda: None)  # is left behind when the loop ends
+            await wait_for(0.02, forever())
+        set_timeout(60, lambda: None)  # is left behind when the loop ends
         return True
 
     assert all(asyncio.run(run()) for _ in range(3))

@@ -64,11 +64,11 @@ def test_polarity_size_and_place_do_not_matter() -> None:
         assert similarity(fit.fit(moved), EXPECTED) > 0.9, scale
 
 
-@pytest.mark.parametrize(("paper", "stroke"), [(255, 0), (230, 20), (40, 200), (0, 255)])
-def test_blank_paper_is_read_as_paper_with_a_trace_on_it(paper: int, stroke: int) -> None:
-    blank = np.where(SEVEN, stroke, paper).astype(np.uint8)
+@pytest.mark.parametrize(("background", "stroke"), [(255, 0), (230, 20), (40, 200), (0, 255)])
+def test_blank_paper_is_read_as_paper_with_a_trace_on_it(background: int, stroke: int) -> None:
+    blank = np.where(SEVEN, stroke, background).astype(np.uint8)
     traced = blank.copy()
-    traced[::25][SEVEN[::25] == 0] = abs(paper - 2)  # its shade has to be fitted
+    traced[::25][SEVEN[::25] == 0] = abs(background - 2)  # its shade has to be fitted
     assert similarity(fit.fit(blank), fit.fit(traced)) > 0.9999
     assert similarity(fit.fit(blank), EXPECTED) > 0.9999
 
