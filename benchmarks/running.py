@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,15 +69,19 @@ class Running:
         return [process, *process.children(recursive=True)]
 
 
-def lutrin(**settings: str) -> AbstractContextManager[Running]:
+def lutrin(
+    arguments: Sequence[str] | None = None, **settings: str
+) -> AbstractContextManager[Running]:
     """Run this service with `settings`, up when it is ready, until the block ends.
+
+    `arguments` of Python start it otherwise than `-m service` does.
 
     Raises:
         RuntimeError: it does not become ready; says what it printed last.
     """
     variables = {"LOG_LEVEL": "warning", "PORT": str(free_port()), **settings}
     port = int(variables["PORT"])
-    command = [sys.executable, "-m", "service"]
+    command = [sys.executable, *(arguments or ("-m", "service"))]
 
     def is_up(url: str) -> bool:
         return _answers(f"{url}/health/ready")

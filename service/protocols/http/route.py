@@ -133,15 +133,10 @@ class _Exchange:
 class JSONReply(Response):
     """JSON that is encoded already."""
 
+    media_type = "application/json"
+
     def __init__(self, content: bytes, status: int = 200) -> None:
-        # Response.__init__ costs more than all else that a small answer needs
-        self.status_code = status
-        self.body = content
-        self.background = None
-        self.raw_headers = [
-            (b"content-length", str(len(content)).encode()),
-            (b"content-type", b"application/json"),
-        ]
+        super().__init__(content, status)
 
 
 def named(response: Response, model: str, version: int) -> Response:
