@@ -48,9 +48,15 @@ def validate(images: Inputs, top_k: int | None, settings: Settings) -> int:
         InvalidInput: there is no image, or `top_k` is out of range.
         InputTooLarge: there are more than MAX_IMAGES.
     """
-    count = check_top_k(top_k, settings)
-    _check_count(images, settings)
-    return count
+    classes, count = check_top_k(top_k, settings), len(images.values)
+    if not count:
+        raise InvalidInput("the request has no image", param=images.field)
+    if count > settings.max_images:
+        raise InputTooLarge(
+            f"the request has {count} images; at most {settings.max_images} are taken",
+            param=images.field,
+        )
+    return classes
 
 
 def check_top_k(asked: int | None, settings: Settings) -> int:
@@ -72,14 +78,3 @@ async def _probabilities(
     opened = images.open_images(indices, engine.settings.max_image_pixels)
     rows = images.checked(indices, await engine.decoders.rows(opened, image))
     return list(images.checked(indices, await model.run(signature, rows)))
-
-
-def _check_count(images: Inputs, settings: Settings) -> None:
-    count = len(images.values)
-    if not count:
-        raise InvalidInput("the request has no image", param=images.field)
-    if count > settings.max_images:
-        raise InputTooLarge(
-            f"the request has {count} images; at most {settings.max_images} are taken",
-            param=images.field,
-        )

@@ -1,7 +1,8 @@
-"""The stages around every answer, over HTTP and gRPC alike: one list, in their order.
+"""The stages of every answer, over HTTP and gRPC alike: `run` lists them in their order.
 
-Each stage is a coroutine that awaits the `rest` of the list, which ends with the answer itself. To
-add one, such as a rate limit or a trace, write it here and put it in its place.
+To add a stage, such as a rate limit or a trace, write it here and give it its line in `run`. They
+are lines, not wrapped functions: six coroutines around an answer took some 3 % of the time of a
+small model.
 """
 
 from __future__ import annotations
@@ -10,9 +11,7 @@ import itertools
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable
-from functools import partial
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from service.access import admin
 from service.errors import ServiceError
@@ -81,73 +80,39 @@ def new_request_id() -> str:
     return f"{_PROCESS}-{next(_numbers):x}"
 
 
-Rest = Callable[[Exchange], Awaitable[None]]
-Stage = Callable[[Exchange, Rest], Awaitable[None]]
-
 UNEXPECTED: Final = "something went wrong in the service; its log has the reason by this request id"
 
 
-async def count(exchange: Exchange, rest: Rest) -> None:
-    """Count the answer and its time, unless the caller is gone."""
+async def run(exchange: Exchange) -> None:
+    """Answer one request: a stage a line, in their order."""
     started = time.perf_counter()
+    exchange.identify()
     try:
-        await rest(exchange)
+        authenticate(exchange)
+        await exchange.answer()
     except CallerGone:
         return
+    except Exception as error:
+        explain(exchange, error)
+    await exchange.send()
     exchange.count(time.perf_counter() - started)
 
 
-async def send(exchange: Exchange, rest: Rest) -> None:
-    """Send the answer, or the error in its place."""
-    await rest(exchange)
-    await exchange.send()
+def authenticate(exchange: Exchange) -> None:
+    """Check the ADMIN_TOKEN where the request needs it, before its body is read.
 
-
-async def identify(exchange: Exchange, rest: Rest) -> None:
-    """Give the request an id."""
-    exchange.identify()
-    await rest(exchange)
-
-
-async def explain_errors(exchange: Exchange, rest: Rest) -> None:
-    """Turn an error into an answer; log an unexpected one and tell the caller nothing of it."""
-    try:
-        await rest(exchange)
-    except CallerGone:
-        raise
-    except Exception as error:
-        if exchange.can_explain(error):
-            exchange.refuse(error)
-            return
-        logger.exception("%s failed", exchange.route, extra={"request_id": exchange.request_id})
-        exchange.refuse(ServiceError(UNEXPECTED))
-
-
-async def authenticate(exchange: Exchange, rest: Rest) -> None:
-    """Check the ADMIN_TOKEN where the request needs it, before its body is read."""
+    Raises:
+        Forbidden: ADMIN is off.
+        Unauthorized: there is no token, or a wrong one.
+    """
     if exchange.needs_admin:
         admin.require_admin(exchange.authorization, exchange.settings)
-    await rest(exchange)
 
 
-STAGES: Final[tuple[Stage, ...]] = (count, send, identify, explain_errors, authenticate)
-"""From the outermost to the innermost."""
-
-
-async def _answer(exchange: Exchange) -> None:
-    await exchange.answer()
-
-
-def _chained() -> Rest:
-    chain: Rest = _answer
-    for stage in reversed(STAGES):
-        chain = partial(_run, stage, chain)
-    return chain
-
-
-def _run(stage: Stage, rest: Rest, exchange: Any) -> Awaitable[None]:
-    return stage(exchange, rest)
-
-
-run: Final = _chained()
-"""Answer one request through all stages."""
+def explain(exchange: Exchange, error: Exception) -> None:
+    """Make an error the answer; log an unexpected one, of which the caller learns nothing."""
+    if exchange.can_explain(error):
+        exchange.refuse(error)
+        return
+    logger.exception("%s failed", exchange.route, extra={"request_id": exchange.request_id})
+    exchange.refuse(ServiceError(UNEXPECTED))

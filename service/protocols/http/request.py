@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple, cast
 from fastapi import Security
 from fastapi.security import HTTPBearer
 from starlette.requests import Request
-from starlette.types import Scope
+from starlette.types import Receive, Scope
 
 from service.engine.engine import Engine
 from service.engine.zero_shot import ZeroShot
@@ -51,10 +51,10 @@ class Services(NamedTuple):
 class Context(Request):
     """An HTTP request with the services that answer it."""
 
-    @property
-    def services(self) -> Services:
-        """The services of the application."""
-        return cast(Services, self.scope["app"].state.services)
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        super().__init__(scope, receive)
+        self.services = cast(Services, scope["app"].state.services)
+        """The services of the application; looked up once, which Starlette's State makes slow."""
 
     @property
     def settings(self) -> Settings:
@@ -67,8 +67,11 @@ class Context(Request):
         return self.services.engine
 
     def header(self, name: bytes) -> str:
-        """A header, empty where it is missing; `name` in lower case."""
-        return header(self.scope, name)
+        """The first header of a name, empty where it is missing; `name` in lower case."""
+        for key, value in self.scope["headers"]:  # Starlette's Headers decodes all of them
+            if key == name:
+                return str(value, "latin-1")
+        return ""
 
     @property
     def routing_key(self) -> str | None:
