@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in python3.12 python3.13 python3.11 python3 python; do \
 	&& echo $$p && break; done)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help serve test lint docs bench bench-embeddings bench-growth bench-gpu minilm constraints protos clean
+.PHONY: help serve test test-fast lint docs bench bench-embeddings bench-growth bench-gpu minilm constraints protos clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -23,6 +23,9 @@ test: $(VENV)/.dev ## Run every test (about 6 minutes on 2 cores)
 
 docs: $(VENV)/.dev ## Write docs/settings.md and docs/wings.svg from the code
 	@$(BIN)/python -m tests.docs.settings && $(BIN)/python -m tests.docs.wings
+
+test-fast: $(VENV)/.dev ## Run the tests that start no process and run no model, in under a minute
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" -q
 
 lint: $(VENV)/.dev ## Check style, types and imports between wings
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache
