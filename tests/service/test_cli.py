@@ -211,7 +211,8 @@ def test_an_unknown_command_is_answered_with_the_known_ones(word: str, capsys: C
     assert main([word, "X"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line == (
-        f"error: there is no command '{word}'; there are: serve, inspect, verify, classify, extras"
+        f"error: there is no command '{word}'; there are: "
+        "serve, inspect, verify, classify, batch, extras"
     )
 
 
